@@ -1,0 +1,45 @@
+// Errors. Every public function checks its arguments before work starts and throws one of these;
+// the message names the operation, the argument, what came and what is needed.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace indrnn {
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A shape, range, name or combination of arguments that cannot be used. Python: ValueError.
+class InvalidArgument : public Error {
+ public:
+  using Error::Error;
+};
+
+// A buffer of the wrong element type; nothing is ever cast silently. Python: TypeError.
+class TypeMismatch : public Error {
+ public:
+  using Error::Error;
+};
+
+// A workspace or buffer that could not be allocated. Python: MemoryError.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+// A device that is unknown, missing or failed. Python: RuntimeError.
+class DeviceError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The host asked a running call to stop (see set_interrupt_check). Python: KeyboardInterrupt.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace indrnn

@@ -1,0 +1,106 @@
+// A stack of layers with its parameters, gradients and workspace.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "indrnn/nn.hpp"
+#include "indrnn/tensor.hpp"
+
+namespace indrnn {
+
+struct NetworkOptions {
+  std::int64_t input_size = 0;  // I; not used by a network that starts with an Embedding
+  DType dtype = DType::float32;
+  std::string device = "cpu";  // "cpu", "cuda" or "cuda:1"
+  std::uint64_t seed = 0;      // of the initial parameters and of dropout
+};
+
+// What the recurrences carry from one call to the next: one [B, F] array per entry, in one flat buffer.
+// A value: copies are independent. Made by Network::initial_state.
+struct State {
+  struct Entry {
+    std::string name;       // layer path, e.g. "0.hidden"
+    std::int64_t features;  // F
+    std::int64_t offset;    // first element in `flat`
+  };
+  std::vector<Entry> entries;
+  std::int64_t batch = 0;
+  std::int64_t steps = 0;  // time steps since the state was reset
+  Tensor flat;             // [sum of B * F]
+
+  TensorView operator[](const std::string& name);  // [B, F]; throws InvalidArgument and lists the names
+};
+
+struct NamedView {
+  std::string name;
+  TensorView view;
+};
+
+struct ForwardOptions {
+  bool training = false;    // batch statistics, running statistics updated, dropout drawn
+  bool keep = false;        // keep what backward needs even when not training (training always keeps)
+  ConstTensorView lengths;  // int64 [B], each 0 <= length <= T; empty: all T
+  ConstTensorView resets;   // uint8 [T, B]; where not 0 the state is zero before that step; empty: none
+};
+
+// One network may be used by one thread at a time; different networks run in parallel.
+class Network {
+ public:
+  // Throws InvalidArgument naming the layer and field at fault.
+  static Network create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options);
+  // From {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]}.
+  static Network from_json(const std::string& json, const std::string& device = "cpu", std::uint64_t seed = 0);
+
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+  ~Network();
+
+  std::string to_json() const;
+  const std::vector<nn::LayerSpec>& layers() const;
+  const NetworkOptions& options() const;
+  bool takes_indices() const;  // x is int64 [T, B], not [T, B, I]
+
+  // y of forward: [T, B, O], or [B, O] behind LastStep.
+  Shape output_shape(std::int64_t time_steps, std::int64_t batch) const;
+  State initial_state(std::int64_t batch) const;  // zeros
+
+  // x [T, B, I] or int64 [T, B]; overwrites y; state in: before the first step, out: after the last real step of each sample.
+  void forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options = {});
+  Tensor forward(ConstTensorView x, const ForwardOptions& options = {});  // from a zero state
+
+  // Gradients of the last forward that kept them. dy like y; ADDS into gradients(); overwrites dx [T, B, I] unless it is empty;
+  // dstate in: gradient of the final state, out: gradient of the initial state; nullptr: zero, not wanted.
+  // x, y and lengths need not be kept alive by the caller. May be called once per forward.
+  void backward(ConstTensorView dy, TensorView dx = {}, State* dstate = nullptr);
+
+  // One time step of inference: x [B, I] or int64 [B], y [B, O]. Allocates nothing after the first call with this B.
+  void step(ConstTensorView x, TensorView y, State& state);
+
+  TensorView parameters();  // flat, owned by the network; valid as long as it lives
+  TensorView gradients();   // flat, same order
+  std::vector<NamedView> named_parameters();
+  std::vector<NamedView> named_gradients();
+  std::vector<NamedView> named_buffers();  // running statistics
+  void zero_gradients();
+
+  // Seed and count of training forwards: all that dropout draws from.
+  std::pair<std::uint64_t, std::uint64_t> random_state() const;
+  void set_random_state(std::uint64_t seed, std::uint64_t forwards);
+
+  // Bytes of workspace that forward (and backward, with keep) of this size needs beside x, y, parameters and gradients.
+  std::size_t workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training, bool keep) const;
+  // The plan as JSON: fused blocks, segments, chunks, tiles, lanes.
+  std::string describe_plan(std::int64_t time_steps, std::int64_t batch, bool training) const;
+
+ private:
+  struct Implementation;
+  explicit Network(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace indrnn
