@@ -5,39 +5,41 @@
 #include <stdexcept>
 #include <string>
 
+#include "indrnn/export.hpp"
+
 namespace indrnn {
 
-class Error : public std::runtime_error {
+class INDRNN_API Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 // A shape, range, name or combination of arguments that cannot be used. Python: ValueError.
-class InvalidArgument : public Error {
+class INDRNN_API InvalidArgument : public Error {
  public:
   using Error::Error;
 };
 
 // A buffer of the wrong element type; nothing is ever cast silently. Python: TypeError.
-class TypeMismatch : public Error {
+class INDRNN_API TypeMismatch : public Error {
  public:
   using Error::Error;
 };
 
 // A workspace or buffer that could not be allocated. Python: MemoryError.
-class OutOfMemory : public Error {
+class INDRNN_API OutOfMemory : public Error {
  public:
   using Error::Error;
 };
 
 // A device that is unknown, missing or failed. Python: RuntimeError.
-class DeviceError : public Error {
+class INDRNN_API DeviceError : public Error {
  public:
   using Error::Error;
 };
 
 // The host asked a running call to stop (see set_interrupt_check). Python: KeyboardInterrupt.
-class Interrupted : public Error {
+class INDRNN_API Interrupted : public Error {
  public:
   using Error::Error;
 };

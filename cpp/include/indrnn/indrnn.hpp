@@ -1,4 +1,5 @@
-// The whole public interface of indrnn_engine: stacked Independently Recurrent Neural Networks, forward and backward.
+// The whole public interface of indrnn_engine: stacked Independently Recurrent Neural Networks, forward and
+// backward.
 #pragma once
 
 #include "indrnn/error.hpp"

@@ -2,19 +2,22 @@
 // Sums run in float64 in a fixed order, so the result is the same bits for any number of threads.
 #pragma once
 
+#include "indrnn/export.hpp"
 #include "indrnn/tensor.hpp"
 
 namespace indrnn::losses {
 
-// loss = mean over counted rows of -log softmax(logits)[target]; dlogits = (softmax - one_hot) / counted rows.
-// logits, dlogits [..., C]; targets int64 [...], each in [0, C); mask uint8 [...] or empty: rows with 0 are not
-// counted and get zero gradient. dlogits may be empty (loss only) or the same memory as logits.
-double softmax_cross_entropy(ConstTensorView logits, ConstTensorView targets, ConstTensorView mask,
-                             TensorView dlogits);
+// loss = mean over counted rows of -log softmax(logits)[target];
+// dlogits = (softmax - one_hot) / counted rows. logits, dlogits [..., C]; targets int64 [...], each in [0, C);
+// mask uint8 [...] or empty: rows with 0 are not counted and get zero gradient. dlogits may be empty (loss
+// only) or the same memory as logits.
+INDRNN_API double softmax_cross_entropy(ConstTensorView logits, ConstTensorView targets, ConstTensorView mask,
+                                        TensorView dlogits);
 
-// loss = mean over all counted elements of (prediction - target)^2; gradient = 2 (prediction - target) / count.
-// prediction, target, gradient of one shape [..., F]; mask uint8 [...] (one value per row of F) or empty.
-double mean_squared_error(ConstTensorView prediction, ConstTensorView target, ConstTensorView mask,
-                          TensorView gradient);
+// loss = mean over all counted elements of (prediction - target)^2;
+// gradient = 2 (prediction - target) / count. prediction, target and gradient have one shape [..., F];
+// mask uint8 [...] (one value per row of F) or empty.
+INDRNN_API double mean_squared_error(ConstTensorView prediction, ConstTensorView target, ConstTensorView mask,
+                                     TensorView gradient);
 
 }  // namespace indrnn::losses

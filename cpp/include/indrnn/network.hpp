@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "indrnn/export.hpp"
 #include "indrnn/nn.hpp"
 #include "indrnn/tensor.hpp"
 
@@ -22,7 +23,7 @@ struct NetworkOptions {
 
 // What the recurrences carry from one call to the next: one [B, F] array per entry, in one flat buffer.
 // A value: copies are independent. Made by Network::initial_state.
-struct State {
+struct INDRNN_API State {
   struct Entry {
     std::string name;       // layer path, e.g. "0.hidden"
     std::int64_t features;  // F
@@ -49,12 +50,13 @@ struct ForwardOptions {
 };
 
 // One network may be used by one thread at a time; different networks run in parallel.
-class Network {
+class INDRNN_API Network {
  public:
   // Throws InvalidArgument naming the layer and field at fault.
   static Network create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options);
   // From {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]}.
-  static Network from_json(const std::string& json, const std::string& device = "cpu", std::uint64_t seed = 0);
+  static Network from_json(const std::string& json, const std::string& device = "cpu",
+                           std::uint64_t seed = 0);
 
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
@@ -69,16 +71,18 @@ class Network {
   Shape output_shape(std::int64_t time_steps, std::int64_t batch) const;
   State initial_state(std::int64_t batch) const;  // zeros
 
-  // x [T, B, I] or int64 [T, B]; overwrites y; state in: before the first step, out: after the last real step of each sample.
+  // x [T, B, I] or int64 [T, B]; overwrites y; state in: before the first step, out: after the last real step
+  // of each sample.
   void forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options = {});
   Tensor forward(ConstTensorView x, const ForwardOptions& options = {});  // from a zero state
 
-  // Gradients of the last forward that kept them. dy like y; ADDS into gradients(); overwrites dx [T, B, I] unless it is empty;
-  // dstate in: gradient of the final state, out: gradient of the initial state; nullptr: zero, not wanted.
-  // x, y and lengths need not be kept alive by the caller. May be called once per forward.
+  // Gradients of the last forward that kept them. dy like y; ADDS into gradients(); overwrites dx [T, B, I]
+  // unless it is empty. dstate in: gradient of the final state, out: gradient of the initial state; nullptr:
+  // zero, not wanted. x, y and lengths need not be kept alive by the caller. May be called once per forward.
   void backward(ConstTensorView dy, TensorView dx = {}, State* dstate = nullptr);
 
-  // One time step of inference: x [B, I] or int64 [B], y [B, O]. Allocates nothing after the first call with this B.
+  // One time step of inference: x [B, I] or int64 [B], y [B, O]. Allocates nothing after the first call with
+  // this B.
   void step(ConstTensorView x, TensorView y, State& state);
 
   TensorView parameters();  // flat, owned by the network; valid as long as it lives
@@ -92,7 +96,8 @@ class Network {
   std::pair<std::uint64_t, std::uint64_t> random_state() const;
   void set_random_state(std::uint64_t seed, std::uint64_t forwards);
 
-  // Bytes of workspace that forward (and backward, with keep) of this size needs beside x, y, parameters and gradients.
+  // Bytes of workspace that forward (and backward, with keep) of this size needs beside x, y, parameters and
+  // gradients.
   std::size_t workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training, bool keep) const;
   // The plan as JSON: fused blocks, segments, chunks, tiles, lanes.
   std::string describe_plan(std::int64_t time_steps, std::int64_t batch, bool training) const;

@@ -102,7 +102,8 @@ struct BatchNorm {
   }
 };
 
-// In training, zeroes a feature of a sample with probability p for the whole sequence and scales the rest by 1 / (1 - p).
+// In training, zeroes a feature of a sample with probability p for the whole sequence and scales the rest by
+// 1 / (1 - p).
 struct Dropout {
   double p = 0.5;
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "indrnn/export.hpp"
 #include "indrnn/network.hpp"
 #include "indrnn/tensor.hpp"
 
@@ -15,18 +16,19 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
-  bool decoupled = false;  // false: decay * weight is added to the gradient (Adam); true: weight -= lr * decay * weight (AdamW)
+  // false: decay * weight is added to the gradient (Adam); true: weight -= lr * decay * weight (AdamW).
+  bool decoupled = false;
 };
 
 // m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  w -= lr * m / (1-b1^n) / (sqrt(v / (1-b2^n)) + eps)
 // (Kingma & Ba 2015). The network must outlive the optimizer.
-class Adam {
+class INDRNN_API Adam {
  public:
   explicit Adam(Network& network, const AdamOptions& options = {});
   void step();
 
-  AdamOptions options;       // may be changed between steps
-  std::int64_t steps = 0;    // n above
+  AdamOptions options;         // may be changed between steps
+  std::int64_t steps = 0;      // n above
   TensorView first_moment();   // [parameters], for checkpoints
   TensorView second_moment();  // [parameters]
 
@@ -43,7 +45,7 @@ struct SgdOptions {
 };
 
 // velocity = momentum * velocity + g;  w -= lr * velocity (nesterov: lr * (g + momentum * velocity)).
-class Sgd {
+class INDRNN_API Sgd {
  public:
   explicit Sgd(Network& network, const SgdOptions& options = {});
   void step();
@@ -57,10 +59,10 @@ class Sgd {
 };
 
 // Every gradient to [-limit, limit].
-void clip_gradients_by_value(Network& network, double limit);
+INDRNN_API void clip_gradients_by_value(Network& network, double limit);
 // Scales all gradients so that their joint Euclidean norm is at most `limit`; returns the norm before.
-double clip_gradients_by_norm(Network& network, double limit);
+INDRNN_API double clip_gradients_by_norm(Network& network, double limit);
 // Every `weight_hh` to [-bound, bound]   (Li et al., CVPR 2018, section 4: |u| <= MAG^(1/T)).
-void constrain_recurrent(Network& network, double bound);
+INDRNN_API void constrain_recurrent(Network& network, double bound);
 
 }  // namespace indrnn::optim

@@ -11,13 +11,15 @@
 #include <memory>
 #include <string>
 
+#include "indrnn/export.hpp"
+
 namespace indrnn {
 
 enum class DType : std::uint8_t { float32, float64, int64, uint8 };
 
-std::size_t size_of(DType dtype);       // bytes of one element
-const char* name_of(DType dtype);       // "float32", ...
-DType dtype_from_name(const std::string& name);  // throws TypeMismatch and lists the known names
+INDRNN_API std::size_t size_of(DType dtype);                // bytes of one element
+INDRNN_API const char* name_of(DType dtype);                // "float32", ...
+INDRNN_API DType dtype_from_name(const std::string& name);  // throws TypeMismatch and lists the known names
 
 template <class T>
 inline constexpr DType dtype_of = DType::float32;
@@ -29,7 +31,7 @@ template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 
 // Up to four sizes, held in place so that making a view allocates nothing.
-class Shape {
+class INDRNN_API Shape {
  public:
   static constexpr int max_rank = 4;
   Shape() = default;
@@ -54,7 +56,8 @@ struct ConstTensorView {
   DType dtype = DType::float32;
 
   ConstTensorView() = default;
-  ConstTensorView(const void* data_, Shape shape_, DType dtype_) : data(data_), shape(shape_), dtype(dtype_) {}
+  ConstTensorView(const void* data_, Shape shape_, DType dtype_)
+      : data(data_), shape(shape_), dtype(dtype_) {}
   template <class T>
   ConstTensorView(const T* data_, Shape shape_) : data(data_), shape(shape_), dtype(dtype_of<T>) {}
 
@@ -85,7 +88,7 @@ struct TensorView {
 };
 
 // An owned, 64-byte aligned, zero-initialised buffer. Copying copies the elements.
-class Tensor {
+class INDRNN_API Tensor {
  public:
   Tensor() = default;
   Tensor(Shape shape, DType dtype);  // throws OutOfMemory
