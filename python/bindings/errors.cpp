@@ -1,0 +1,27 @@
+// The engine's errors as Python exceptions.
+#include "indrnn/error.hpp"
+
+#include "register.hpp"
+
+namespace indrnn::python {
+
+void register_errors(pybind11::module_&) {
+  pybind11::register_local_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const InvalidArgument& invalid) {
+      PyErr_SetString(PyExc_ValueError, invalid.what());
+    } catch (const TypeMismatch& mismatch) {
+      PyErr_SetString(PyExc_TypeError, mismatch.what());
+    } catch (const OutOfMemory& memory) {
+      PyErr_SetString(PyExc_MemoryError, memory.what());
+    } catch (const Interrupted& interrupted) {
+      // interrupt_pending left the signal handler's own exception in place: KeyboardInterrupt, or another.
+      if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_KeyboardInterrupt, interrupted.what());
+    } catch (const Error& other) {  // DeviceError and whatever is added later
+      PyErr_SetString(PyExc_RuntimeError, other.what());
+    }
+  });
+}
+
+}  // namespace indrnn::python

@@ -1,0 +1,208 @@
+// indrnn::Network: forward, backward, step, and views of its buffers.
+#include "indrnn/network.hpp"
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+
+#include "arrays.hpp"
+#include "indrnn/error.hpp"
+#include "register.hpp"
+#include "shared_network.hpp"
+
+namespace indrnn::python {
+
+namespace {
+
+std::shared_ptr<SharedNetwork> from_json(const std::string& json, const std::string& device,
+                                         std::uint64_t seed) {
+  return without_interpreter(
+      [&] { return std::make_shared<SharedNetwork>(Network::from_json(json, device, seed)); });
+}
+
+DType input_dtype(const Network& network) {
+  return network.takes_indices() ? DType::int64 : network.options().dtype;
+}
+
+py::tuple forward(SharedNetwork& shared, py::handle x_object, const State* state, py::handle lengths_object,
+                  bool training, bool keep, py::handle resets_object, py::handle out) {
+  Network& network = shared.network;
+  const char* letters = network.takes_indices() ? "[T, B]" : "[T, B, I]";
+  const py::array x = input_array(x_object, {"forward", "x", letters}, input_dtype(network));
+  const std::int64_t time_steps = x.shape(0);
+  const std::int64_t batch = x.shape(1);
+  const auto lengths = optional_lengths(lengths_object, {"forward", "lengths", "[B]"}, time_steps);
+  const auto resets = optional_array(resets_object, {"forward", "resets", "[T, B]"}, DType::uint8);
+  const Argument out_argument{"forward", "out"};
+  py::array y =
+      output_array(out, out_argument, network.options().dtype, network.output_shape(time_steps, batch));
+  const TensorView y_view = writable_view_of(y);
+  require_apart(y_view, out_argument, view_of(x), "x");
+  require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
+
+  const auto next = state != nullptr ? std::make_shared<State>(*state)
+                                     : std::make_shared<State>(network.initial_state(batch));
+  const ForwardOptions options{training, keep, view_of(lengths), view_of(resets)};
+  const ConstTensorView x_view = view_of(x);
+  using_network(shared, "forward", [&](Network& held) {
+    if (training || keep) shared.kept.reset();
+    held.forward(x_view, y_view, *next, options);
+    if (training || keep) shared.kept = KeptForward{time_steps, batch};
+  });
+  return py::make_tuple(y, next);
+}
+
+// Gradients of the input (None unless wanted) and of the initial state.
+py::tuple backward(SharedNetwork& shared, py::handle dy_object, const State* dstate, bool input_gradient) {
+  Network& network = shared.network;
+  const auto kept = using_network(shared, "backward", [&](Network&) { return shared.kept; });
+  if (!kept) {
+    throw InvalidArgument(
+        "[backward] needs a forward with training=True or keep=True before it, and each such forward allows "
+        "one backward");
+  }
+  const Shape shape = network.output_shape(kept->time_steps, kept->batch);
+  const Argument argument{"backward", "dy", shape.rank() == 2 ? "[B, O]" : "[T, B, O]"};
+  py::array dy = input_array(dy_object, argument, network.options().dtype);
+  if (!(shape_of(dy) == shape)) {
+    throw InvalidArgument("[backward] dy must have the shape of the last output " + shape.to_string() +
+                          ", got " + shape_of(dy).to_string());
+  }
+  dy = apart_from(dy, network.gradients());
+
+  py::object dx = py::none();
+  TensorView dx_view;
+  if (input_gradient && !network.takes_indices()) {
+    py::array array = new_array(network.options().dtype,
+                                Shape{kept->time_steps, kept->batch, network.options().input_size});
+    dx_view = writable_view_of(array);
+    dx = array;
+  }
+  const auto before = dstate != nullptr ? std::make_shared<State>(*dstate)
+                                        : std::make_shared<State>(network.initial_state(kept->batch));
+  const ConstTensorView dy_view = view_of(dy);
+  using_network(shared, "backward", [&](Network& held) {
+    if (shared.kept != kept)
+      throw InvalidArgument("[backward] another thread has used the network since its forward");
+    held.backward(dy_view, dx_view, before.get());
+    shared.kept.reset();
+  });
+  return py::make_tuple(dx, before);
+}
+
+py::array step(SharedNetwork& shared, py::handle x_object, State& state, py::handle out) {
+  Network& network = shared.network;
+  const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
+  const py::array given = input_array(x_object, {"step", "x", letters}, input_dtype(network));
+  const py::array x = apart_from(given, state.flat.view());
+  const Shape sequence = network.output_shape(1, x.shape(0));
+  const Argument out_argument{"step", "out"};
+  py::array y = output_array(out, out_argument, network.options().dtype,
+                             Shape{sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
+  const TensorView y_view = writable_view_of(y);
+  require_apart(y_view, out_argument, view_of(x), "x");
+  require_apart(y_view, out_argument, state.flat.view(), "the state");
+  require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
+  const ConstTensorView x_view = view_of(x);
+  using_network(shared, "step", [&](Network& held) { held.step(x_view, y_view, state); });
+  return y;
+}
+
+py::dict views_by_name(const std::vector<NamedView>& views, const py::object& self) {
+  py::dict result;
+  for (const NamedView& named : views) result[py::str(named.name)] = array_over(named.view, self);
+  return result;
+}
+
+Network& network_of(const py::object& self) { return self.cast<SharedNetwork&>().network; }
+
+void register_views(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>>& network) {
+  network
+      .def_property_readonly(
+          "parameters",
+          [](const py::object& self) { return array_over(network_of(self).parameters(), self); })
+      .def_property_readonly(
+          "gradients", [](const py::object& self) { return array_over(network_of(self).gradients(), self); })
+      .def("named_parameters",
+           [](const py::object& self) { return views_by_name(network_of(self).named_parameters(), self); })
+      .def("named_gradients",
+           [](const py::object& self) { return views_by_name(network_of(self).named_gradients(), self); })
+      .def("named_buffers",
+           [](const py::object& self) { return views_by_name(network_of(self).named_buffers(), self); });
+}
+
+void register_properties(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>>& network) {
+  network.def("to_json", [](const SharedNetwork& self) { return self.network.to_json(); })
+      .def_property_readonly("input_size",
+                             [](const SharedNetwork& self) { return self.network.options().input_size; })
+      .def_property_readonly(
+          "dtype", [](const SharedNetwork& self) { return numpy_dtype(self.network.options().dtype); })
+      .def_property_readonly("device",
+                             [](const SharedNetwork& self) { return self.network.options().device; })
+      .def_property_readonly("takes_indices",
+                             [](const SharedNetwork& self) { return self.network.takes_indices(); })
+      .def(
+          "output_shape",
+          [](const SharedNetwork& self, std::int64_t time_steps, std::int64_t batch) {
+            const Shape shape = self.network.output_shape(time_steps, batch);
+            py::list sizes;
+            for (int axis = 0; axis < shape.rank(); ++axis) sizes.append(shape[axis]);
+            return py::tuple(sizes);
+          },
+          py::arg("time_steps"), py::arg("batch"));
+}
+
+}  // namespace
+
+void register_network(py::module_& module) {
+  py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>> network(module, "Network");
+  register_properties(network);
+  register_views(network);
+  network.def_static("from_json", &from_json, py::arg("json"), py::arg("device"), py::arg("seed"))
+      .def(
+          "initial_state",
+          [](const SharedNetwork& self, std::int64_t batch) {
+            return std::make_shared<State>(self.network.initial_state(batch));
+          },
+          py::arg("batch"))
+      .def("forward", &forward, py::arg("x"), py::arg("state"), py::arg("lengths"), py::arg("training"),
+           py::arg("keep"), py::arg("resets"), py::arg("out"))
+      .def("backward", &backward, py::arg("dy"), py::arg("dstate"), py::arg("input_gradient"))
+      .def("step", &step, py::arg("x"), py::arg("state").none(false), py::arg("out"))
+      .def("zero_gradients",
+           [](SharedNetwork& self) {
+             using_network(self, "zero_gradients", [](Network& held) { held.zero_gradients(); });
+           })
+      .def_property_readonly("random_state",
+                             [](SharedNetwork& self) {
+                               return using_network(self, "random_state",
+                                                    [](Network& held) { return held.random_state(); });
+                             })
+      .def(
+          "set_random_state",
+          [](SharedNetwork& self, std::uint64_t seed, std::uint64_t forwards) {
+            using_network(self, "random_state",
+                          [&](Network& held) { held.set_random_state(seed, forwards); });
+          },
+          py::arg("seed"), py::arg("forwards"))
+      .def(
+          "workspace_bytes",
+          [](SharedNetwork& self, std::int64_t time_steps, std::int64_t batch, bool training, bool keep) {
+            return using_network(self, "workspace_bytes", [&](Network& held) {
+              return held.workspace_bytes(time_steps, batch, training, keep);
+            });
+          },
+          py::arg("time_steps"), py::arg("batch"), py::arg("training"), py::arg("keep"))
+      .def(
+          "describe_plan",
+          [](SharedNetwork& self, std::int64_t time_steps, std::int64_t batch, bool training) {
+            return using_network(self, "describe_plan", [&](Network& held) {
+              return held.describe_plan(time_steps, batch, training);
+            });
+          },
+          py::arg("time_steps"), py::arg("batch"), py::arg("training"));
+}
+
+}  // namespace indrnn::python

@@ -1,0 +1,48 @@
+#include "shared_network.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+
+#include "indrnn/error.hpp"
+
+namespace indrnn::python {
+
+namespace {
+
+// Not an InvalidArgument: the arguments are fine, the moment is not. Translated to RuntimeError.
+[[noreturn]] void refuse(const char* operation, const char* why) {
+  throw std::runtime_error(std::string("[") + operation + "] the network is in use " + why);
+}
+
+}  // namespace
+
+NetworkUse::NetworkUse(SharedNetwork& shared, const char* operation) : shared_(shared) {
+  constexpr std::chrono::milliseconds turn(60);
+  if (!shared.mutex.try_lock()) {
+    if (shared.user.load() == std::this_thread::get_id()) {
+      refuse(operation,
+             "by this very thread: a signal handler must not compute with a network that is at work");
+    }
+    while (!shared.mutex.try_lock_for(turn)) {
+      if (shared.process.load() != getpid()) {
+        refuse(operation,
+               "by a thread of the parent process, which was computing when this process was forked");
+      }
+      if (interrupt_pending()) {
+        throw Interrupted(std::string("[") + operation +
+                          "] interrupted while another thread uses the network");
+      }
+    }
+  }
+  shared.user.store(std::this_thread::get_id());
+  shared.process.store(getpid());
+}
+
+NetworkUse::~NetworkUse() {
+  shared_.user.store(std::thread::id());
+  shared_.mutex.unlock();
+}
+
+}  // namespace indrnn::python

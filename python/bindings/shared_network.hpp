@@ -1,0 +1,58 @@
+// A network as Python holds it: shared by its views and optimizers, and used by one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "indrnn/network.hpp"
+#include "interpreter.hpp"
+
+namespace indrnn::python {
+
+// The sizes of the last forward that kept what backward needs.
+struct KeptForward {
+  std::int64_t time_steps = 0;
+  std::int64_t batch = 0;
+  bool operator==(const KeptForward&) const = default;
+};
+
+struct SharedNetwork {
+  explicit SharedNetwork(Network network_) : network(std::move(network_)) {}
+
+  Network network;
+  std::optional<KeptForward> kept;  // read and written only while the network is held
+
+  std::timed_mutex mutex;
+  std::atomic<std::thread::id> user;  // who holds the mutex
+  std::atomic<std::int64_t> process{
+      0};  // and in which process: a fork copies a held mutex that nobody will release
+};
+
+// Holds the network for one call. A second thread waits its turn (Ctrl-C ends the wait); the thread that already
+// holds it, coming back through a signal handler, gets an error instead of waiting for itself for ever.
+// Made and destroyed without the interpreter lock.
+class NetworkUse {
+ public:
+  NetworkUse(SharedNetwork& shared, const char* operation);
+  ~NetworkUse();
+  NetworkUse(const NetworkUse&) = delete;
+  NetworkUse& operator=(const NetworkUse&) = delete;
+
+ private:
+  SharedNetwork& shared_;
+};
+
+// Runs work(network) without the interpreter lock, holding the network.
+template <class Work>
+auto using_network(SharedNetwork& shared, const char* operation, Work&& work) {
+  return without_interpreter([&] {
+    const NetworkUse use(shared, operation);
+    return std::forward<Work>(work)(shared.network);
+  });
+}
+
+}  // namespace indrnn::python
