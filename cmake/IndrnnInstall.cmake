@@ -22,6 +22,11 @@ foreach(kind shared static)
   endif()
 endforeach()
 
+# Where users of the static library find its BLAS again; looked for anew if it is not there.
+set(indrnn_blas_lib_dir "${INDRNN_BLAS_RPATH}")
+if(SKBUILD)
+  set(indrnn_blas_lib_dir "")
+endif()
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/indrnn_engineConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/indrnn_engineConfig.cmake" INSTALL_DESTINATION "${indrnn_cmake_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/indrnn_engineConfigVersion.cmake"
@@ -36,7 +41,9 @@ install(FILES "${PROJECT_BINARY_DIR}/indrnn_engineConfig.cmake"
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig"
            OUTPUT_VARIABLE indrnn_pc_includedir)
 set(indrnn_pc_private "-pthread -lstdc++ -lm")
-if(INDRNN_BLAS_RPATH)
+if(SKBUILD)
+  set(indrnn_pc_private "")  # a wheel holds the shared library alone
+elseif(INDRNN_BLAS_RPATH)
   string(PREPEND indrnn_pc_private "-L${INDRNN_BLAS_RPATH} -Wl,-rpath,${INDRNN_BLAS_RPATH} -lscipy_openblas ")
 else()
   list(JOIN BLAS_LIBRARIES " " indrnn_pc_blas)

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The engine against the matrix products alone. Arguments go to `python -m benchmarks.floor`.
+. "$(dirname "$0")/common.sh"
+scripts/setup.sh develop
+use_venv
+exec python -m benchmarks.floor "$@"
