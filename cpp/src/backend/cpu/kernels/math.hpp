@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/vector.hpp"
+
 #if !defined(INDRNN_ISA)
 #error "math.hpp is for kernel files, which are compiled with -DINDRNN_ISA=..."
 #endif
@@ -15,21 +17,6 @@
 #define INDRNN_INLINE inline __attribute__((always_inline))
 
 namespace indrnn::cpu::INDRNN_ISA {
-
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-#else
-constexpr int vector_bytes = 16;
-#endif
-
-template <class T, int bytes = vector_bytes>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(bytes)));
-};
-template <class T>
-using Vector = typename VectorOf<T>::type;
 
 // Numbers of one element type. exp: x = k ln 2 + r with |r| <= ln 2 / 2, and e^r = 1 + r + r^2 p(r), where p is a
 // minimax polynomial (Remez; error of e^r below 0.07 ulp).
@@ -40,12 +27,14 @@ template <>
 struct MathConstants<float> {
   using Bits = std::uint32_t;
   static constexpr int mantissa_bits = 23, bias = 127;
-  static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  static constexpr float round =
+      12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   static constexpr Bits round_bits = 0x4b400000u, sign_bit = 0x80000000u;
   static constexpr float log2_e = 1.44269504088896341f;
-  static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440054690583e-4f;  // k * ln2_high is exact
-  static constexpr float exp_lowest = -104.5f, exp_highest = 89.0f;                    // 0 below, infinite above
-  static constexpr float tanh_highest = 10.0f;                                         // 1 above
+  static constexpr float ln2_high = 0.693359375f,
+                         ln2_low = -2.12194440054690583e-4f;         // k * ln2_high is exact
+  static constexpr float exp_lowest = -104.5f, exp_highest = 89.0f;  // 0 below, infinite above
+  static constexpr float tanh_highest = 10.0f;                       // 1 above
   static constexpr int terms = 5;
   static constexpr float p[terms] = {0.500000008179f, 0.166665256569f, 0.0416662340413f, 0.00836825505797f,
                                      0.00139490685379f};
@@ -62,10 +51,11 @@ struct MathConstants<double> {
   static constexpr double exp_lowest = -746.0, exp_highest = 710.0;
   static constexpr double tanh_highest = 20.0;
   static constexpr int terms = 10;
-  static constexpr double p[terms] = {
-      0.50000000000000053344,   0.16666666666666688577,    0.041666666666568895847,  0.0083333333333127997549,
-      0.0013888888934537832431, 0.0001984126990696038536,  0.000024801501664924818884, 2.7557224495784771136e-6,
-      2.7627433540446425005e-7, 2.5115538402308460007e-8};
+  static constexpr double p[terms] = {0.50000000000000053344,     0.16666666666666688577,
+                                      0.041666666666568895847,    0.0083333333333127997549,
+                                      0.0013888888934537832431,   0.0001984126990696038536,
+                                      0.000024801501664924818884, 2.7557224495784771136e-6,
+                                      2.7627433540446425005e-7,   2.5115538402308460007e-8};
 };
 
 template <class V>
@@ -94,7 +84,8 @@ INDRNN_INLINE ExpParts<V> exp_parts(V x) {
   V p = V{};
 #pragma GCC unroll 8
   for (int i = (Constants::terms - 1) & ~1; i >= 0; i -= 2) {
-    const V pair = i + 1 < Constants::terms ? r * Constants::p[i + 1] + Constants::p[i] : V{} + Constants::p[i];
+    const V pair =
+        i + 1 < Constants::terms ? r * Constants::p[i + 1] + Constants::p[i] : V{} + Constants::p[i];
     p = i == ((Constants::terms - 1) & ~1) ? pair : p * r2 + pair;
   }
   return {p * r2 + r, (Bits)rounded - Constants::round_bits + 2 * Constants::bias};
