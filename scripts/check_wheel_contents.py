@@ -1,4 +1,4 @@
-"""Checks what a wheel holds: library, headers, CMake package, licence; no sources, no paths of the build machine."""
+"""Checks what a wheel holds: library, headers, CMake package, licence; no sources, no build paths."""
 
 import sys
 import zipfile
@@ -23,7 +23,9 @@ def problems(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         found += [f"{name} is missing" for name in NEEDED if name not in names]
-        found += [f"{name} is a source file" for name in names if name.endswith((".cpp", ".o", ".a"))]
+        found += [
+            f"{name} is a source file" for name in names if name.endswith((".cpp", ".o", ".a"))
+        ]
         if not any(name.endswith("licenses/LICENSE") for name in names):
             found.append("LICENSE is missing")
         for name in names:

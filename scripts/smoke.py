@@ -1,4 +1,4 @@
-"""Uses the installed package once: trains a few steps of the adding problem, predicts, saves and loads.
+"""Uses the installed package once: trains a little, predicts, saves and loads.
 
 Exits with a message when the loss does not fall or a loaded network predicts other bits.
 """

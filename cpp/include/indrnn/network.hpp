@@ -43,10 +43,10 @@ struct NamedView {
 };
 
 struct ForwardOptions {
-  bool training = false;    // batch statistics, running statistics updated, dropout drawn
-  bool keep = false;        // keep what backward needs even when not training (training always keeps)
-  ConstTensorView lengths;  // int64 [B], each 0 <= length <= T; empty: all T
-  ConstTensorView resets;   // uint8 [T, B]; where not 0 the state is zero before that step; empty: none
+  bool training = false;      // batch statistics, running statistics updated, dropout drawn
+  bool keep = false;          // keep what backward needs even when not training (training always keeps)
+  ConstTensorView lengths{};  // int64 [B], each 0 <= length <= T; empty: all T
+  ConstTensorView resets{};   // uint8 [T, B]; where not 0 the state is zero before that step; empty: none
 };
 
 // One network may be used by one thread at a time; different networks run in parallel.

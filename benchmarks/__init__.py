@@ -1,0 +1,1 @@
+"""Measured speed of the engine: every number in the documentation comes from a command here."""
