@@ -1,4 +1,4 @@
-"""Checks what a wheel holds: library, headers, CMake package, licence; no sources, no build paths."""
+"""Checks a wheel: library, headers, CMake package, licence; no sources, no build paths."""
 
 import sys
 import zipfile

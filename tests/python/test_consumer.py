@@ -1,0 +1,112 @@
+"""C++ projects find the engine in every way it is delivered, and train with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CONSUMER = ROOT / "tests" / "consumer"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed"),
+    pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed"),
+]
+
+
+def command(*words: str | Path) -> str:
+    """Run a command; its output is part of the failure when it fails."""
+    # Nothing but the library itself may say where its dependencies are.
+    environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def build_consumer(folder: Path, *options: str) -> Path:
+    """Configure and build tests/consumer in `folder`; return its program."""
+    command("cmake", "-S", CONSUMER, "-B", folder, "-G", "Ninja", *options)
+    command("cmake", "--build", folder)
+    return folder / "adding"
+
+
+@pytest.fixture(scope="module")
+def engine_build() -> Path:
+    """The build of the engine that scripts/test.sh made; built here when pytest runs alone."""
+    folder = ROOT / "build" / "release"
+    python = f"-DPython_EXECUTABLE={sys.executable}"
+    command("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "--log-level=WARNING", python)
+    command("cmake", "--build", folder)
+    return folder
+
+
+@pytest.fixture
+def prefix(engine_build: Path, tmp_path: Path) -> Path:
+    """An installation moved after it was made: nothing in it may remember the old place."""
+    command("cmake", "--install", engine_build, "--prefix", tmp_path / "first")
+    return (tmp_path / "first").rename(tmp_path / "moved")
+
+
+@pytest.mark.parametrize("target", ["indrnn::engine", "indrnn::engine_static"])
+def test_installed_prefix_is_found_and_trains(prefix: Path, tmp_path: Path, target: str) -> None:
+    program = build_consumer(
+        tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DINDRNN_TARGET={target}"
+    )
+    assert "reached" in command(program)
+
+
+def test_static_library_needs_no_engine_at_run_time(prefix: Path, tmp_path: Path) -> None:
+    static = "-DINDRNN_TARGET=indrnn::engine_static"
+    program = build_consumer(tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}", static)
+    assert "libindrnn_engine" not in command("ldd", program)
+
+
+def test_python_package_gives_cmake_its_library_and_trains(tmp_path: Path) -> None:
+    cmake_dir = command(sys.executable, "-m", "indrnn_engine", "--cmake-dir").strip()
+    program = build_consumer(tmp_path / "build", f"-Dindrnn_engine_DIR={cmake_dir}")
+    assert Path(cmake_dir).parents[2].joinpath("lib").as_posix() in command("ldd", program)
+    assert "reached" in command(program)
+
+
+def test_add_subdirectory_builds_the_engine_within_the_application(tmp_path: Path) -> None:
+    options = (
+        f"-DINDRNN_SOURCE_DIR={ROOT}",
+        f"-DPython_EXECUTABLE={sys.executable}",
+        "-DINDRNN_BUILD_SHARED=OFF",
+        "-DINDRNN_TARGET=indrnn::engine_static",
+    )
+    assert "reached" in command(build_consumer(tmp_path / "build", *options))
+
+
+@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="pkg-config is not installed")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="c++ is not installed")
+def test_pkg_config_compiles_and_links(prefix: Path, tmp_path: Path) -> None:
+    (file,) = prefix.rglob("indrnn_engine.pc")
+    flags = command("pkg-config", "--cflags", "--libs", file).split()
+    program = tmp_path / "adding"
+    library_dir = file.parent.parent
+    source = CONSUMER / "adding.cpp"
+    command("c++", "-std=c++20", source, *flags, f"-Wl,-rpath,{library_dir}", "-o", program)
+    assert "reached" in command(program)
+
+
+def test_shared_library_exports_only_the_public_interface(prefix: Path) -> None:
+    library = next(prefix.rglob("libindrnn_engine.so"))
+    names = command("nm", "-DC", "--defined-only", library).splitlines()
+    exported = [line.split(maxsplit=2)[2] for line in names if line.split()[1] in "TBDR"]
+    assert exported
+    internal = ("indrnn::cpu::", "indrnn::plan::", "nlohmann::", "indrnn::ThreadPool")
+    leaked = [
+        name
+        for name in exported
+        if not name.startswith("indrnn::") or any(word in name for word in internal)
+    ]
+    assert not leaked
