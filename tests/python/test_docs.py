@@ -41,7 +41,7 @@ def test_python_blocks_run_from_top_to_bottom(
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, code in blocks(page, "python"):
         # Empty lines before it let a traceback point at the line of the page.
-        exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)  # noqa: S102
+        exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)
 
 
 CPP_BLOCKS = [(page, line, code) for page in PAGES for line, code in blocks(page, "cpp")]
@@ -58,9 +58,11 @@ def test_cpp_programs_compile_and_run(code: str, tmp_path: Path) -> None:
     source.write_text(code)
     library_dir = locations.library_dir()
     compilation = subprocess.run(
-        ["c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", f"-I{locations.include_dir()}"]
-        + [str(source), "-o", str(program), f"-L{library_dir}", "-lindrnn_engine"]
-        + [f"-Wl,-rpath,{library_dir}"],
+        [
+            *("c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", str(source), "-o", str(program)),
+            *(f"-I{locations.include_dir()}", f"-L{library_dir}", "-lindrnn_engine"),
+            f"-Wl,-rpath,{library_dir}",
+        ],
         capture_output=True,
         text=True,
         check=False,
