@@ -14,74 +14,80 @@ namespace indrnn::python {
 namespace {
 
 // An optimizer and the network it keeps alive.
-struct SharedAdam {
-  SharedAdam(std::shared_ptr<SharedNetwork> shared_, const optim::AdamOptions& options)
-      : shared(std::move(shared_)), adam(shared->network, options) {}
+template <class Optimizer, class Options>
+struct SharedOptimizer {
+  SharedOptimizer(std::shared_ptr<SharedNetwork> network, const Options& options)
+      : shared(std::move(network)), optimizer(shared->network, options) {}
+
   std::shared_ptr<SharedNetwork> shared;
-  optim::Adam adam;
+  Optimizer optimizer;
 };
 
-struct SharedSgd {
-  SharedSgd(std::shared_ptr<SharedNetwork> shared_, const optim::SgdOptions& options)
-      : shared(std::move(shared_)), sgd(shared->network, options) {}
-  std::shared_ptr<SharedNetwork> shared;
-  optim::Sgd sgd;
-};
+using SharedAdam = SharedOptimizer<optim::Adam, optim::AdamOptions>;
+using SharedSgd = SharedOptimizer<optim::Sgd, optim::SgdOptions>;
 
-optim::Adam& adam_of(const py::object& self) { return self.cast<SharedAdam&>().adam; }
+// Binds one field of an optimizer's options under its own name.
+template <class Class, class Options, class Value>
+void def_option(Class& bound, const char* name, Value Options::* field) {
+  using Shared = typename Class::type;
+  bound.def_property(
+      name, [field](const Shared& self) { return self.optimizer.options.*field; },
+      [field](Shared& self, Value value) { self.optimizer.options.*field = value; });
+}
 
 void register_adam(py::module_& module) {
-  py::class_<SharedAdam>(module, "Adam")
-      .def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double beta1, double beta2,
+  using Options = optim::AdamOptions;
+  py::class_<SharedAdam> adam(module, "Adam");
+  adam.def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double beta1, double beta2,
                        double epsilon, double weight_decay, bool decoupled) {
-             return std::make_unique<SharedAdam>(
-                 std::move(network), optim::AdamOptions{lr, beta1, beta2, epsilon, weight_decay, decoupled});
+             return std::make_unique<SharedAdam>(std::move(network),
+                                                 Options{lr, beta1, beta2, epsilon, weight_decay, decoupled});
            }),
            py::arg("network").none(false), py::arg("lr"), py::arg("beta1"), py::arg("beta2"),
            py::arg("epsilon"), py::arg("weight_decay"), py::arg("decoupled"))
       .def("step",
            [](SharedAdam& self) {
-             using_network(*self.shared, "Adam.step", [&](Network&) { self.adam.step(); });
+             using_network(*self.shared, "Adam.step", [&](Network&) { self.optimizer.step(); });
            })
       .def_property(
-          "lr", [](const SharedAdam& self) { return self.adam.options.lr; },
-          [](SharedAdam& self, double lr) { self.adam.options.lr = lr; })
-      .def_property(
-          "weight_decay", [](const SharedAdam& self) { return self.adam.options.weight_decay; },
-          [](SharedAdam& self, double weight_decay) { self.adam.options.weight_decay = weight_decay; })
-      .def_property(
-          "steps", [](const SharedAdam& self) { return self.adam.steps; },
-          [](SharedAdam& self, std::int64_t steps) { self.adam.steps = steps; })
-      .def_property_readonly(
-          "first_moment",
-          [](const py::object& self) { return array_over(adam_of(self).first_moment(), self); })
+          "steps", [](const SharedAdam& self) { return self.optimizer.steps; },
+          [](SharedAdam& self, std::int64_t steps) { self.optimizer.steps = steps; })
+      .def_property_readonly("first_moment",
+                             [](const py::object& self) {
+                               return array_over(self.cast<SharedAdam&>().optimizer.first_moment(), self);
+                             })
       .def_property_readonly("second_moment", [](const py::object& self) {
-        return array_over(adam_of(self).second_moment(), self);
+        return array_over(self.cast<SharedAdam&>().optimizer.second_moment(), self);
       });
+  def_option(adam, "lr", &Options::lr);
+  def_option(adam, "beta1", &Options::beta1);
+  def_option(adam, "beta2", &Options::beta2);
+  def_option(adam, "epsilon", &Options::epsilon);
+  def_option(adam, "weight_decay", &Options::weight_decay);
+  def_option(adam, "decoupled", &Options::decoupled);
 }
 
 void register_sgd(py::module_& module) {
-  py::class_<SharedSgd>(module, "Sgd")
-      .def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double momentum,
-                       double weight_decay, bool nesterov) {
-             return std::make_unique<SharedSgd>(std::move(network),
-                                                optim::SgdOptions{lr, momentum, weight_decay, nesterov});
-           }),
-           py::arg("network").none(false), py::arg("lr"), py::arg("momentum"), py::arg("weight_decay"),
-           py::arg("nesterov"))
+  using Options = optim::SgdOptions;
+  py::class_<SharedSgd> sgd(module, "Sgd");
+  sgd.def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double momentum, double weight_decay,
+                      bool nesterov) {
+            return std::make_unique<SharedSgd>(std::move(network),
+                                               Options{lr, momentum, weight_decay, nesterov});
+          }),
+          py::arg("network").none(false), py::arg("lr"), py::arg("momentum"), py::arg("weight_decay"),
+          py::arg("nesterov"))
       .def("step",
            [](SharedSgd& self) {
-             using_network(*self.shared, "SGD.step", [&](Network&) { self.sgd.step(); });
+             using_network(*self.shared, "SGD.step", [&](Network&) { self.optimizer.step(); });
            })
-      .def_property(
-          "lr", [](const SharedSgd& self) { return self.sgd.options.lr; },
-          [](SharedSgd& self, double lr) { self.sgd.options.lr = lr; })
-      .def_property(
-          "weight_decay", [](const SharedSgd& self) { return self.sgd.options.weight_decay; },
-          [](SharedSgd& self, double weight_decay) { self.sgd.options.weight_decay = weight_decay; })
       .def_property_readonly("velocity", [](const py::object& self) {
-        return array_over(self.cast<SharedSgd&>().sgd.velocity(), self);
+        return array_over(self.cast<SharedSgd&>().optimizer.velocity(), self);
       });
+  def_option(sgd, "lr", &Options::lr);
+  def_option(sgd, "momentum", &Options::momentum);
+  def_option(sgd, "weight_decay", &Options::weight_decay);
+  def_option(sgd, "nesterov", &Options::nesterov);
 }
 
 }  // namespace

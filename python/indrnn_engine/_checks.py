@@ -1,0 +1,75 @@
+"""Checks of plain arguments, with messages of one form: [operation] name must be ..., got ..."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+
+INT64_MAX = 2**63 - 1
+
+
+def integer(operation: str, name: str, value: object, low: int = 0, high: int = INT64_MAX) -> int:
+    """`value` as an int between `low` and `high`; any integer type, but no bool and no float."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"[{operation}] {name} must be an int, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"[{operation}] {name} must be an int, got {value!r}") from None
+    if not low <= number <= high:
+        raise ValueError(f"[{operation}] {name} must be between {low} and {high}, got {number}")
+    return number
+
+
+def finite(operation: str, name: str, value: object) -> float:
+    """`value` as a finite float; any real number, but no bool and no text."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"[{operation}] {name} must be a number, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"[{operation}] {name} must be finite, got {value!r}")
+    return number
+
+
+def non_negative(operation: str, name: str, value: object) -> float:
+    """`value` as a finite float of at least 0."""
+    number = finite(operation, name, value)
+    if number < 0:
+        raise ValueError(f"[{operation}] {name} must be at least 0, got {value!r}")
+    return number
+
+
+def positive(operation: str, name: str, value: object) -> float:
+    """`value` as a finite float above 0."""
+    number = finite(operation, name, value)
+    if number <= 0:
+        raise ValueError(f"[{operation}] {name} must be above 0, got {value!r}")
+    return number
+
+
+def fraction(operation: str, name: str, value: object) -> float:
+    """`value` as a float in [0, 1)."""
+    number = finite(operation, name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"[{operation}] {name} must be in [0, 1), got {value!r}")
+    return number
+
+
+def boolean(operation: str, name: str, value: object) -> bool:
+    """`value` as a bool; True and False only, of Python or NumPy."""
+    if isinstance(value, bool):
+        return value
+    if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise TypeError(f"[{operation}] {name} must be True or False, got {value!r}")
+
+
+def text(operation: str, name: str, value: object) -> str:
+    """`value` as a str."""
+    if not isinstance(value, str):
+        raise TypeError(f"[{operation}] {name} must be a str, got {value!r}")
+    return str(value)

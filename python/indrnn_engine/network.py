@@ -1,0 +1,493 @@
+"""A stack of layers with its parameters and gradients."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _checks, _document, nn
+from ._core import Network as CoreNetwork
+from ._core import State as CoreState
+from .state import State
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Network"]
+
+
+class Network:
+    """A network on one device: parameters, gradients and all arithmetic of a list of layer specs.
+
+    Parameters
+    ----------
+    layers : sequence of layer specs
+        What the network is made of, first layer first; see `indrnn_engine.nn`.
+    input_size : int, optional
+        I, the features of the input. Needed unless the first layer is an `Embedding`, which does
+        not use it.
+    dtype : str or dtype, default "float32"
+        "float32" or "float64": of parameters, inputs and outputs.
+    device : str, default "cpu"
+        See `indrnn_engine.devices`.
+    seed : int, default 0
+        Of the initial parameters and of dropout, from 0 to 2**64 - 1.
+
+    Raises
+    ------
+    ValueError
+        For a layer or field that cannot be used (named), a missing input size or an unknown dtype.
+    TypeError
+        For something that is no layer spec.
+    RuntimeError
+        For a device that is not there.
+
+    Notes ----- Thread safety: different networks run in parallel. Calls on one network wait for
+    each other, so that two threads may predict with one network; training belongs in one thread, as
+    forward and backward go together. The interpreter lock is released while the engine computes,
+    and Ctrl-C interrupts it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_engine as ie
+    >>> layers = [ie.nn.IndRNN(128), ie.nn.BatchNorm(), ie.nn.LastStep(), ie.nn.Linear(10)]
+    >>> net = ie.Network(layers, input_size=1, seed=3)
+    >>> net.num_parameters
+    1930
+    >>> x = np.zeros((64, 32, 1), np.float32)
+    >>> y, state = net.forward(x, training=True)
+    >>> y.shape
+    (32, 10)
+    >>> dx, dstate = net.backward(np.ones_like(y))
+    >>> net.named_gradients()["3.bias"].tolist() == [32.0] * 10
+    True
+    """
+
+    __slots__ = ("__weakref__", "_core", "_layers")
+
+    _core: CoreNetwork
+    _layers: tuple[nn.Layer, ...]
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Layer],
+        input_size: int | None = None,
+        dtype: DTypeLike = "float32",
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        self._layers = _document.specs(layers)
+        document = _document.write(self._layers, input_size, dtype)
+        seed = _checks.integer("Network", "seed", seed, 0, 2**64 - 1)
+        device = _checks.text("Network", "device", device)
+        self._core = CoreNetwork.from_json(document, device, seed)
+
+    @classmethod
+    def from_json(cls, text: str, device: str = "cpu", seed: int = 0) -> Network:
+        """Make a new network, with fresh parameters, from what `to_json` gave.
+
+        Parameters
+        ----------
+        text : str
+            {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]};
+            layers as `nn.from_dict` reads them.
+        device, seed
+            As for `Network`.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ValueError
+            If the text is not such a document.
+        TypeError
+            If a field has the wrong type.
+
+        Examples
+        --------
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(8)], input_size=2)
+        >>> ie.Network.from_json(net.to_json()).layers == net.layers
+        True
+        """
+        document = _document.read(text)
+        return cls(
+            [nn.from_dict(values) for values in document["layers"]],
+            input_size=document.get("input_size"),
+            dtype=document.get("dtype", "float32"),
+            device=device,
+            seed=seed,
+        )
+
+    def to_json(self) -> str:
+        """Return layers, input size and dtype as JSON text, without the parameters."""
+        return self._core.to_json()
+
+    # What it is
+
+    @property
+    def layers(self) -> tuple[nn.Layer, ...]:
+        """The layer specs."""
+        return self._layers
+
+    @property
+    def input_size(self) -> int | None:
+        """I, the features of the input; None for a network that takes indices."""
+        return None if self._core.takes_indices else self._core.input_size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._core.dtype
+
+    @property
+    def device(self) -> str:
+        """The device it computes on."""
+        return self._core.device
+
+    @property
+    def takes_indices(self) -> bool:
+        """Whether the input is int64 [T, B]: the first layer is an `Embedding`."""
+        return self._core.takes_indices
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers `parameters` holds."""
+        return int(self._core.parameters.size)
+
+    # Computing
+
+    def forward(
+        self,
+        x: NDArray[Any],
+        state: State | None = None,
+        lengths: NDArray[Any] | None = None,
+        training: bool = False,
+        *,
+        resets: NDArray[Any] | None = None,
+        keep: bool | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], State]:
+        """Run a batch of sequences.
+
+        Parameters
+        ----------
+        x : array [T, B, I] of the network's dtype, or int64 [T, B]
+            Input; indices if `takes_indices`.
+        state : State, optional
+            State before the first step; zero if left out. It is not changed.
+        lengths : integer array [B], optional
+            Where each sequence ends, from 0 to T. Past its length outputs are zero and x is not
+            used.
+        training : bool, default False
+            Use batch statistics and update the running ones, draw dropout, and keep what `backward`
+            needs.
+        resets : bool array [T, B], optional
+            Where True, the state is zeroed before that step: a new sequence starts inside the
+            batch.
+        keep : bool, optional
+            Keep what `backward` needs although `training` is False; default: as `training`, which
+            always keeps.
+        out : array, optional
+            Written and returned as y: dtype and shape exactly those of y, C-contiguous and
+            writable.
+
+        Returns
+        -------
+        y : array [T, B, O], or [B, O] behind `LastStep`
+        state : State
+            State after the last real step of each sequence.
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape, a length outside [0, T] or an index outside the embedding.
+        TypeError
+            For a wrong dtype; nothing is cast.
+        MemoryError
+            If the workspace cannot be had; see `workspace_bytes`.
+
+        Examples
+        --------
+        A sequence in two pieces gives what it gives in one:
+
+        >>> import numpy as np
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(4)], input_size=2, dtype="float64")
+        >>> x = np.random.default_rng(0).normal(size=(10, 3, 2))
+        >>> whole, _ = net.forward(x)
+        >>> first, state = net.forward(x[:6])
+        >>> second, state = net.forward(x[6:], state)
+        >>> np.allclose(whole, np.concatenate([first, second]))
+        True
+        """
+        y, after = self._core.forward(
+            x,
+            _core_state("forward", "state", state),
+            lengths,
+            training,
+            training if keep is None else keep,
+            resets,
+            out,
+        )
+        return y, State._of(after)
+
+    def backward(
+        self,
+        dy: NDArray[Any],
+        dstate: State | None = None,
+        *,
+        input_gradient: bool = True,
+    ) -> tuple[NDArray[Any] | None, State]:
+        """Gradients of the last `forward` that kept what they need; once per such forward.
+
+        Parameters
+        ----------
+        dy : array
+            Gradient of the loss with respect to y; dtype and shape as y.
+        dstate : State, optional
+            Gradient with respect to the state that the forward gave back; zero if left out. It is
+            not changed.
+        input_gradient : bool, default True
+            Whether dx is wanted; leaving it out saves time.
+
+        Returns
+        -------
+        dx : array [T, B, I] or None
+            None for index inputs or without `input_gradient`.
+        dstate : State
+            Gradient with respect to the state that was given to the forward.
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape, or without a forward that kept what is needed.
+        TypeError
+            For a wrong dtype.
+
+        Notes
+        -----
+        Gradients of the parameters are added into `gradients`; start a step with `zero_gradients`.
+        """
+        dx, before = self._core.backward(
+            dy, _core_state("backward", "dstate", dstate), input_gradient
+        )
+        return dx, State._of(before)
+
+    def step(
+        self, x: NDArray[Any], state: State | None = None, *, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], State]:
+        """Run one time step of inference: streaming.
+
+        Parameters
+        ----------
+        x : array [B, I] of the network's dtype, or int64 [B]
+            Input of this step.
+        state : State, optional
+            Updated in place and returned; a new zero state if left out.
+        out : array [B, O], optional
+            Written and returned as y.
+
+        Returns
+        -------
+        y : array [B, O]
+        state : State
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `forward`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(4)], input_size=2)
+        >>> x = np.ones((5, 3, 2), np.float32)
+        >>> state = net.initial_state(3)
+        >>> for x_t in x:
+        ...     y_t, state = net.step(x_t, state)
+        >>> bool(np.allclose(y_t, net.forward(x)[0][-1]))
+        True
+        """
+        if state is None:
+            # A scalar or a list is no batch: the engine's own message says what x must be.
+            sizes = np.shape(x) if hasattr(x, "shape") else ()
+            state = self.initial_state(int(sizes[0]) if sizes else 0)
+        core = _core_state("step", "state", state)
+        assert core is not None
+        return self._core.step(x, core, out), state
+
+    def initial_state(self, batch: int) -> State:
+        """Return a zero state for `batch` sequences."""
+        return State._of(self._core.initial_state(_checks.integer("initial_state", "batch", batch)))
+
+    # Parameters and gradients
+
+    @property
+    def parameters(self) -> NDArray[Any]:
+        """All parameters: a flat view, writes go through; it keeps the network's memory alive."""
+        return self._core.parameters
+
+    @property
+    def gradients(self) -> NDArray[Any]:
+        """All gradients: a flat view, in the order of `parameters`."""
+        return self._core.gradients
+
+    def named_parameters(self) -> dict[str, NDArray[Any]]:
+        """Return views into `parameters` by name, such as "0.weight", in their order there.
+
+        Examples
+        --------
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(8), ie.nn.Linear(2)], input_size=3)
+        >>> {name: view.shape for name, view in net.named_parameters().items()}
+        {'0.weight': (8, 3), '0.bias': (8,), '0.weight_hh': (8,), '1.weight': (2, 8), '1.bias':
+        (2,)}
+        >>> net.named_parameters()["1.bias"][:] = 0.5
+        """
+        return self._core.named_parameters()
+
+    def named_gradients(self) -> dict[str, NDArray[Any]]:
+        """Return views into `gradients` by the names of their parameters."""
+        return self._core.named_gradients()
+
+    def named_buffers(self) -> dict[str, NDArray[Any]]:
+        """Return views of the running statistics by name, such as "1.running_mean"."""
+        return self._core.named_buffers()
+
+    def zero_gradients(self) -> None:
+        """Set all gradients to zero."""
+        self._core.zero_gradients()
+
+    @property
+    def random_state(self) -> tuple[int, int]:
+        """Seed and number of training forwards so far, all that dropout draws from; may be set."""
+        seed, forwards = self._core.random_state
+        return seed, forwards
+
+    @random_state.setter
+    def random_state(self, value: tuple[int, int]) -> None:
+        try:
+            seed, forwards = value
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"[Network] random_state must be (seed, forwards), got {value!r}"
+            ) from None
+        self._core.set_random_state(
+            _checks.integer("Network", "seed", seed, 0, 2**64 - 1),
+            _checks.integer("Network", "forwards", forwards, 0, 2**64 - 1),
+        )
+
+    # Plan
+
+    def workspace_bytes(
+        self, time_steps: int, batch: int, training: bool = False, keep: bool | None = None
+    ) -> int:
+        """Bytes of workspace that a forward, and backward if kept, of this size needs.
+
+        Beside x, y, parameters and gradients, which are not counted.
+
+        Examples
+        --------
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(128)], input_size=1)
+        >>> long, short = (net.workspace_bytes(T, 32, training=True) for T in (2000, 1000))
+        >>> long > short > 0
+        True
+        """
+        return self._core.workspace_bytes(
+            _checks.integer("workspace_bytes", "time_steps", time_steps),
+            _checks.integer("workspace_bytes", "batch", batch),
+            training,
+            training if keep is None else keep,
+        )
+
+    def describe_plan(self, time_steps: int, batch: int, training: bool = False) -> dict[str, Any]:
+        """How the engine would run this size: fused blocks, segments, chunks, tiles and lanes."""
+        plan = self._core.describe_plan(
+            _checks.integer("describe_plan", "time_steps", time_steps),
+            _checks.integer("describe_plan", "batch", batch),
+            training,
+        )
+        return dict(json.loads(plan))
+
+    # Files and copies
+
+    def save(self, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+        """Write layers, parameters and buffers to one .safetensors file; see `files.save`."""
+        from . import files
+
+        files.save(self, path, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: str = "cpu") -> Network:
+        """Read the network that `save` wrote; see `files.load`."""
+        from . import files
+
+        return files.load(path, device)
+
+    def copy(self) -> Network:
+        """Return an independent network: equal in all but its gradients, which are zero.
+
+        `copy.copy`, `copy.deepcopy` and pickle give the same.
+        """
+        rebuild, arguments = self.__reduce__()
+        return rebuild(*arguments)  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Network:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        buffers = {name: view.copy() for name, view in self.named_buffers().items()}
+        return _rebuild, (
+            self.to_json(),
+            self.device,
+            self.random_state,
+            self.parameters.copy(),
+            buffers,
+        )
+
+    def __repr__(self) -> str:
+        parts = [f"[{', '.join(map(repr, self._layers))}]"]
+        if not self.takes_indices:
+            parts.append(f"input_size={self.input_size}")
+        parts += [f"dtype='{self.dtype}'", f"device='{self.device}'"]
+        return f"Network({', '.join(parts)})"
+
+
+def _rebuild(
+    text: str,
+    device: str,
+    random_state: tuple[int, int],
+    parameters: NDArray[Any],
+    buffers: dict[str, NDArray[Any]],
+) -> Network:
+    network = Network.from_json(text, device)
+    network.random_state = random_state
+    network.parameters[...] = parameters
+    for name, view in network.named_buffers().items():
+        view[...] = buffers[name]
+    return network
+
+
+def _core_state(operation: str, name: str, state: State | None) -> CoreState | None:
+    if state is None:
+        return None
+    if not isinstance(state, State):
+        raise TypeError(
+            f"[{operation}] {name} must be a State, as initial_state or forward give, "
+            f"got {type(state).__name__}"
+        )
+    return state._core

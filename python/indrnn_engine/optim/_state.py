@@ -1,0 +1,48 @@
+"""What the optimizers' state dicts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..network import Network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .. import _core
+
+
+def core_of(operation: str, network: object) -> _core.Network:
+    """Return the engine's network behind `network`."""
+    if not isinstance(network, Network):
+        raise TypeError(f"[{operation}] network must be a Network, got {type(network).__name__}")
+    return network._core
+
+
+def check_keys(operation: str, values: object, expected: Sequence[str]) -> Mapping[str, Any]:
+    """`values`, a mapping with exactly the expected keys, of this optimizer."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"[{operation}] state must be a mapping, got {type(values).__name__}")
+    missing = [key for key in expected if key not in values]
+    extra = [str(key) for key in values if key not in expected]
+    if missing or extra:
+        problems = [f"missing {', '.join(missing)}"] if missing else []
+        problems += [f"unknown {', '.join(extra)}"] if extra else []
+        raise ValueError(f"[{operation}] state has the wrong keys: {'; '.join(problems)}")
+    name = operation.split(".")[0]
+    if values["optimizer"] != name:
+        raise ValueError(f"[{operation}] state is of {values['optimizer']!r}, not of {name!r}")
+    return values
+
+
+def check_array(operation: str, name: str, values: object, like: NDArray[Any]) -> NDArray[Any]:
+    """`values`, an array of the dtype and shape of `like`."""
+    if not isinstance(values, np.ndarray) or values.dtype != like.dtype:
+        got = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+        raise TypeError(f"[{operation}] {name} must be an array of {like.dtype}, got {got}")
+    if values.shape != like.shape:
+        raise ValueError(f"[{operation}] {name} must have shape {like.shape}, got {values.shape}")
+    return values

@@ -1,0 +1,154 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import _checks, _core
+from ._state import check_array, check_keys, core_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..network import Network
+
+__all__ = ["SGD"]
+
+_KEYS = ("optimizer", "lr", "momentum", "weight_decay", "nesterov", "velocity")
+
+
+class SGD:
+    """Stochastic gradient descent on all parameters of a network.
+
+    velocity = momentum * velocity + g;  w -= lr * velocity   (nesterov: w -= lr * (g + momentum *
+    velocity))
+
+    Parameters
+    ----------
+    network : Network
+        Whose parameters are updated from its gradients; the optimizer keeps it alive.
+    lr : float
+        Learning rate; may be set at any time.
+    momentum : float, default 0.0
+        In [0, 1).
+    weight_decay : float, default 0.0
+        decay * w is added to the gradient; not for parameters whose name ends in "bias" or
+        "weight_hh".
+    nesterov : bool, default False
+        Look ahead along the velocity.
+
+    Raises
+    ------
+    ValueError
+        For a number out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_engine as ie
+    >>> net = ie.Network([ie.nn.Linear(1)], input_size=1, dtype="float64")
+    >>> sgd = ie.optim.SGD(net, lr=0.5, momentum=0.9)
+    >>> net.parameters[:] = 1.0
+    >>> net.gradients[:] = 1.0
+    >>> sgd.step()
+    >>> net.parameters.tolist()
+    [0.5, 0.5]
+    """
+
+    __slots__ = ("_core", "_network")
+
+    def __init__(
+        self,
+        network: Network,
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        self._core = _core.Sgd(
+            core_of("SGD", network),
+            _checks.non_negative("SGD", "lr", lr),
+            _checks.fraction("SGD", "momentum", momentum),
+            _checks.non_negative("SGD", "weight_decay", weight_decay),
+            _checks.boolean("SGD", "nesterov", nesterov),
+        )
+        self._network = network
+
+    def step(self) -> None:
+        """Update the network's parameters from its gradients."""
+        self._core.step()
+
+    @property
+    def network(self) -> Network:
+        """The network it updates."""
+        return self._network
+
+    @property
+    def lr(self) -> float:
+        """Learning rate; may be set."""
+        return self._core.lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._core.lr = _checks.non_negative("SGD", "lr", lr)
+
+    @property
+    def weight_decay(self) -> float:
+        """Weight decay; may be set."""
+        return self._core.weight_decay
+
+    @weight_decay.setter
+    def weight_decay(self, weight_decay: float) -> None:
+        self._core.weight_decay = _checks.non_negative("SGD", "weight_decay", weight_decay)
+
+    @property
+    def momentum(self) -> float:
+        """Share of the velocity that goes on."""
+        return self._core.momentum
+
+    @property
+    def nesterov(self) -> bool:
+        """Whether it looks ahead along the velocity."""
+        return self._core.nesterov
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that goes on from step to step: numbers, and a copy of "velocity"."""
+        return {
+            "optimizer": "SGD",
+            "lr": self.lr,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+            "nesterov": self.nesterov,
+            "velocity": self._core.velocity.copy(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; nothing changes if it does not fit.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For missing or unknown keys, another optimizer's state, or an array of another size or
+            dtype.
+        """
+        operation = "SGD.load_state_dict"
+        state = check_keys(operation, state, _KEYS)
+        core = self._core
+        velocity = check_array(operation, "velocity", state["velocity"], core.velocity)
+        lr = _checks.non_negative(operation, "lr", state["lr"])
+        momentum = _checks.fraction(operation, "momentum", state["momentum"])
+        weight_decay = _checks.non_negative(operation, "weight_decay", state["weight_decay"])
+        nesterov = _checks.boolean(operation, "nesterov", state["nesterov"])
+        core.lr, core.momentum, core.weight_decay, core.nesterov = (
+            lr,
+            momentum,
+            weight_decay,
+            nesterov,
+        )
+        core.velocity[...] = velocity
+
+    def __repr__(self) -> str:
+        return (
+            f"SGD(lr={self.lr}, momentum={self.momentum}, weight_decay={self.weight_decay}, "
+            f"nesterov={self.nesterov})"
+        )

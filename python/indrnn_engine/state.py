@@ -1,0 +1,123 @@
+"""What a network carries from one call to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _checks
+from ._core import State as CoreState
+
+__all__ = ["State"]
+
+
+class State(Mapping[str, NDArray[Any]]):
+    """The hidden states of a network's recurrences: a mapping from name to array [B, F].
+
+    Made by `Network.initial_state` and given back by `Network.forward`. The arrays are views: what
+    is written into them is what the next call starts from, and they keep the state's memory alive.
+    Independent copies come from `copy`, `copy.copy`, `copy.deepcopy` and pickle. Use one state in
+    one thread at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_engine as ie
+    >>> net = ie.Network([ie.nn.IndRNN(3)], input_size=2)
+    >>> state = net.initial_state(batch=4)
+    >>> state.names(), state["0.hidden"].shape, state.steps
+    (['0.hidden'], (4, 3), 0)
+    >>> state["0.hidden"][:] = 0.5
+    >>> y, state = net.forward(np.zeros((7, 4, 2), np.float32), state)
+    >>> state.steps
+    7
+    """
+
+    __slots__ = ("_core",)
+
+    _core: CoreState
+
+    def __init__(self) -> None:
+        raise TypeError("[State] use Network.initial_state(batch) to make a state")
+
+    @classmethod
+    def _of(cls, core: CoreState) -> State:
+        state = cls.__new__(cls)
+        state._core = core
+        return state
+
+    def names(self) -> list[str]:
+        """Return the names in the order of `flat`: "0.hidden" is the hidden state of layer 0."""
+        return self._core.names
+
+    @property
+    def flat(self) -> NDArray[Any]:
+        """All arrays behind each other: a writable view [sum of B * F]."""
+        return self._core.flat
+
+    @property
+    def batch(self) -> int:
+        """B, the number of sequences."""
+        return self._core.batch
+
+    @property
+    def steps(self) -> int:
+        """Time steps since the state was zero; may be set."""
+        return self._core.steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._core.steps = _checks.integer("State", "steps", steps)
+
+    def copy(self) -> State:
+        """Return an independent copy."""
+        return State._of(self._core.copy())
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._core.names:
+            known = ", ".join(self._core.names) or "none: the network has no recurrence"
+            raise KeyError(f"[State] no entry {name!r}; the entries are {known}")
+        return self._core.view(name)
+
+    def __setitem__(self, name: str, values: NDArray[Any]) -> None:
+        """Overwrite an entry with an array of its dtype and shape."""
+        view = self[name]
+        if not isinstance(values, np.ndarray) or values.dtype != view.dtype:
+            got = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+            raise TypeError(f"[State] {name} must be an array of {view.dtype}, got {got}")
+        if values.shape != view.shape:
+            raise ValueError(f"[State] {name} must have shape {view.shape}, got {values.shape}")
+        view[...] = values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._core.names)
+
+    def __len__(self) -> int:
+        return len(self._core.names)
+
+    # A mapping of arrays has no truth value of ==, so states are compared by identity.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __copy__(self) -> State:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        core = self._core
+        return _rebuild, (core.names, core.features, core.batch, core.steps, core.flat.copy())
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}: {list(view.shape)}" for name, view in self.items())
+        return f"State({{{shapes}}}, dtype={self.flat.dtype}, steps={self.steps})"
+
+
+def _rebuild(
+    names: list[str], features: list[int], batch: int, steps: int, flat: NDArray[Any]
+) -> State:
+    return State._of(CoreState.from_parts(names, features, batch, steps, flat))
