@@ -1,0 +1,101 @@
+"""Every layer alone: outputs, states, gradients against the reference and finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness import (
+    AUTOGRAD_TOLERANCE,
+    FINITE_DIFFERENCE_TOLERANCE,
+    FLOAT32_TOLERANCE,
+    SHAPES,
+    assert_close,
+    assert_same_outcome,
+    engine_outcome,
+    finite_difference_outcome,
+    in_float64,
+    make_problem,
+    reference_outcome,
+)
+from indrnn_engine import nn
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")
+
+# One row per layer (and per variant of it): what the network holds.
+LAYERS = {
+    "linear": [nn.Linear(4)],
+    "linear_no_bias": [nn.Linear(4, bias=False)],
+    **{f"recurrence_{name}": [nn.Recurrence(activation=name)] for name in ACTIVATIONS},
+    **{f"indrnn_{name}": [nn.IndRNN(4, activation=name)] for name in ACTIVATIONS},
+    "indrnn_no_bias": [nn.IndRNN(4, bias=False)],
+    "batch_norm": [nn.BatchNorm()],
+    "batch_norm_options": [nn.BatchNorm(momentum=0.3, epsilon=1e-2)],
+    "dropout": [nn.Dropout(0.4)],
+    "last_step": [nn.LastStep()],
+    "embedding": [nn.Embedding(11, 3)],
+}
+
+layers = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+modes = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+
+
+@layers
+@shapes
+@modes
+def test_matches_reference(layers, shape, training):
+    problem = make_problem(layers, shape, training=training)
+    assert_same_outcome(engine_outcome(problem), reference_outcome(problem), AUTOGRAD_TOLERANCE)
+
+
+@layers
+@modes
+@pytest.mark.parametrize(
+    "shape", [SHAPES["plain"], SHAPES["everything"]], ids=["plain", "everything"]
+)
+def test_gradients_match_finite_differences(layers, shape, training):
+    problem = make_problem(layers, shape, training=training, seed=1)
+    outcome = engine_outcome(problem)
+    found = {**outcome.gradients, **outcome.dstate, "x": outcome.dx}
+    for name, expected in finite_difference_outcome(problem).items():
+        assert_close(found[name], expected, FINITE_DIFFERENCE_TOLERANCE, name)
+
+
+@layers
+@shapes
+def test_float32_matches_float64(layers, shape):
+    problem = make_problem(layers, shape, dtype="float32", seed=2)
+    outcome = engine_outcome(problem)
+    assert outcome.y.dtype == np.float32
+    assert_same_outcome(outcome, engine_outcome(in_float64(problem)), FLOAT32_TOLERANCE, floor=1.0)
+
+
+@layers
+@modes
+def test_past_the_length_is_zero_and_never_read(layers, training):
+    problem = make_problem(layers, SHAPES["everything"], training=training)
+    outcome = engine_outcome(problem)
+    past = np.arange(problem.x.shape[0])[:, None] >= problem.lengths
+    if outcome.y.ndim == 3:
+        assert np.all(outcome.y[past] == 0)
+    if outcome.dx is not None:
+        assert np.all(outcome.dx[past] == 0)
+    problem.resets[past] = ~problem.resets[past]
+    problem.dy = np.where(np.isnan(problem.dy), -7.0, problem.dy)
+    if problem.network.takes_indices:
+        problem.x[past] = (problem.x[past] + 1) % problem.network.layers[0].num
+    else:
+        problem.x[past] = np.inf
+    assert_same_outcome(engine_outcome(problem), outcome, 0.0)
+
+
+@layers
+def test_backward_adds_into_gradients(layers):
+    problem = make_problem(layers, SHAPES["everything"])
+    once = engine_outcome(problem).gradients
+    twice = engine_outcome(problem, zero_gradients=False).gradients
+    for name, gradient in once.items():
+        assert_close(twice[name], 2 * gradient, AUTOGRAD_TOLERANCE, name)
+    problem.network.zero_gradients()
+    assert not np.any(problem.network.gradients)
