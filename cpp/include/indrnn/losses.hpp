@@ -9,8 +9,8 @@ namespace indrnn::losses {
 
 // loss = mean over counted rows of -log softmax(logits)[target];
 // dlogits = (softmax - one_hot) / counted rows. logits, dlogits [..., C]; targets int64 [...], each in [0, C);
-// mask uint8 [...] or empty: rows with 0 are not counted and get zero gradient. dlogits may be empty (loss
-// only) or the same memory as logits.
+// mask uint8 [...] or empty: rows with 0 are not counted, get zero gradient, and their targets may be anything.
+// dlogits may be empty (loss only) or the same memory as logits. Where no row counts, the loss is 0.
 INDRNN_API double softmax_cross_entropy(ConstTensorView logits, ConstTensorView targets, ConstTensorView mask,
                                         TensorView dlogits);
 

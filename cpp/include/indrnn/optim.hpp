@@ -3,12 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "indrnn/export.hpp"
 #include "indrnn/network.hpp"
 #include "indrnn/tensor.hpp"
 
 namespace indrnn::optim {
+
+// Elements [begin, end) of the flat parameters, all decayed or none: what one thread updates at a time.
+struct ParameterBlock {
+  std::int64_t begin, end;
+  bool decayed;
+};
 
 struct AdamOptions {
   double lr = 2e-4;
@@ -34,6 +41,7 @@ class INDRNN_API Adam {
 
  private:
   Network* network_;
+  std::vector<ParameterBlock> blocks_;
   Tensor first_moment_, second_moment_;
 };
 
@@ -45,6 +53,7 @@ struct SgdOptions {
 };
 
 // velocity = momentum * velocity + g;  w -= lr * velocity (nesterov: lr * (g + momentum * velocity)).
+// With momentum 0 it is w -= lr * g, and velocity is left alone.
 class INDRNN_API Sgd {
  public:
   explicit Sgd(Network& network, const SgdOptions& options = {});
@@ -55,12 +64,14 @@ class INDRNN_API Sgd {
 
  private:
   Network* network_;
+  std::vector<ParameterBlock> blocks_;
   Tensor velocity_;
 };
 
 // Every gradient to [-limit, limit].
 INDRNN_API void clip_gradients_by_value(Network& network, double limit);
-// Scales all gradients so that their joint Euclidean norm is at most `limit`; returns the norm before.
+// Scales all gradients so that their joint Euclidean norm is at most `limit`; returns the norm before. A norm that is
+// not finite is returned, and the gradients are left as they are.
 INDRNN_API double clip_gradients_by_norm(Network& network, double limit);
 // Every `weight_hh` to [-bound, bound]   (Li et al., CVPR 2018, section 4: |u| <= MAG^(1/T)).
 INDRNN_API void constrain_recurrent(Network& network, double bound);

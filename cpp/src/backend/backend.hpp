@@ -1,0 +1,62 @@
+// Where a network runs. A backend makes an executor for a graph; the CPU's is built in, others register themselves
+// when their library is loaded, so the core knows no device by name.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "indrnn/network.hpp"
+#include "plan/graph.hpp"
+#include "plan/program.hpp"
+
+namespace indrnn {
+
+// Arguments of one forward, checked before.
+struct ForwardCall {
+  Mode mode;
+  std::int64_t time_steps = 0;
+  std::int64_t batch = 0;
+  const void* x = nullptr;                // [T, B, I], or int64 [T, B]
+  void* y = nullptr;                      // [T, B, O] or [B, O]
+  void* state = nullptr;                  // flat; in: initial, out: final
+  const std::int64_t* lengths = nullptr;  // [B] or nullptr
+  const std::uint8_t* resets = nullptr;   // [T, B] or nullptr
+  std::uint64_t seed = 0;
+  std::uint64_t forwards = 0;
+};
+
+struct BackwardCall {
+  const void* dy = nullptr;
+  void* dx = nullptr;      // nullptr: not wanted
+  void* dstate = nullptr;  // flat; in: of the final state, out: of the initial; nullptr: zero, not wanted
+};
+
+// Owns a network's parameters, gradients and buffers on its device, and runs plans.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual TensorView parameters() = 0;
+  virtual TensorView gradients() = 0;
+  virtual TensorView buffers() = 0;
+  virtual void forward(const ForwardCall& call) = 0;
+  virtual void backward(const BackwardCall& call) = 0;
+  virtual std::size_t workspace_bytes(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
+  virtual std::string describe_plan(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
+};
+
+using MakeExecutor = std::function<std::unique_ptr<Executor>(const Graph&, DType, int device_index)>;
+
+struct Backend {
+  std::string device;  // "cpu", "cuda"
+  MakeExecutor make_executor;
+};
+
+void register_backend(Backend backend);
+// device: "cpu", "cuda", "cuda:1". Throws DeviceError that lists what there is.
+std::unique_ptr<Executor> make_executor(const std::string& device, const Graph& graph, DType dtype);
+std::vector<std::string> backend_names();
+
+}  // namespace indrnn

@@ -1,0 +1,50 @@
+// The plan: where every value, gradient, state and sum of one (graph, T, B, mode) lies in one workspace.
+// Made once, then run any number of times without allocating.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "plan/geometry.hpp"
+#include "plan/graph.hpp"
+#include "plan/program.hpp"
+
+namespace indrnn::cpu {
+
+// full: `offset` bytes from the workspace. Otherwise from the running worker's arena.
+struct Place {
+  bool full = true;
+  std::size_t offset = 0;
+};
+
+struct Plan {
+  Program program;
+  Geometry geometry;
+  int workers = 1;
+
+  // By value. What has chunk size may lie in different places in the two passes.
+  std::vector<Place> forward_values, backward_values, gradients;
+  std::vector<std::size_t> node_memory;  // by node: the runner's own
+  std::vector<std::size_t> carries;      // by state: [B, F], the state as time is walked
+  std::vector<std::size_t>
+      boundaries;  // by state: [chunks, B, F], the state each chunk started from; keep only
+  std::vector<std::size_t> carry_gradients;  // by state: [B, F]; keep only
+  std::size_t lengths = 0;                   // int64 [B]
+  std::size_t resets = 0;                    // uint8 [T, B]; keep only
+  std::size_t lane_matrices = 0;             // [lanes, parameters]; keep only
+  std::size_t lane_vectors = 0;              // float64 [lanes, rank-1 parameters]; keep only
+  std::size_t valid_steps = 0;               // int64 [workers, samples of the largest tile]
+  std::size_t arenas = 0;                    // [workers, arena_bytes]
+  std::size_t arena_bytes = 0;
+  std::size_t total_bytes = 0;
+
+  std::int64_t largest_lane() const;  // samples
+};
+
+// node_bytes: what the runner of a node wants for itself under this geometry.
+Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
+               std::size_t element_bytes, int workers,
+               const std::function<std::size_t(int node, const Geometry&)>& node_bytes);
+
+}  // namespace indrnn::cpu

@@ -1,0 +1,14 @@
+// The activations by name. Their derivatives need only h = act(a).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "backend/cpu/kernels/kernels.hpp"
+
+namespace indrnn {
+
+std::optional<cpu::Activation> find_activation(const std::string& name);
+std::string unknown_activation(const std::string& name);  // "activation must be one of ..., got ..."
+
+}  // namespace indrnn

@@ -1,0 +1,291 @@
+// The public Network: checks what comes in, then hands it to the executor of the device.
+#include "indrnn/network.hpp"
+
+#include <limits>
+
+#include "backend/backend.hpp"
+#include "core/check.hpp"
+#include "indrnn/error.hpp"
+#include "io/spec_json.hpp"
+#include "plan/initialize.hpp"
+
+namespace indrnn {
+
+struct Network::Implementation {
+  std::vector<nn::LayerSpec> layers;
+  NetworkOptions options;
+  Graph graph;  // the executor refers to it
+  std::unique_ptr<Executor> executor;
+  std::uint64_t seed = 0;
+  std::uint64_t forwards = 0;  // in training
+
+  // Of the last forward that kept what backward needs; time_steps < 0: none, or used up.
+  std::int64_t kept_time_steps = -1;
+  std::int64_t kept_batch = 0;
+
+  const Value& output() const { return graph.values[static_cast<std::size_t>(graph.output)]; }
+
+  Shape sequence_shape(std::int64_t time_steps, std::int64_t batch, const Value& value) const {
+    return value.sequence ? Shape{time_steps, batch, value.features} : Shape{batch, value.features};
+  }
+
+  // x [T, B, I] or int64 [T, B].
+  void check_input(const char* operation, const ConstTensorView& x) const {
+    const bool indices = graph.takes_indices();
+    check_dtype(operation, "x", x, indices ? DType::int64 : options.dtype);
+    check_rank(operation, "x", x, indices ? 2 : 3, indices ? "[T, B]" : "[T, B, I]");
+    if (!indices) check_shape(operation, "x", x, {x.shape[0], x.shape[1], graph.input_size}, "[T, B, I]");
+    if (x.shape.elements() > 0) check_given(operation, "x", x);
+  }
+
+  // Only what lies before each length is looked at: padding may hold anything.
+  void check_indices(const char* operation, const ConstTensorView& x, const std::int64_t* lengths) const {
+    const std::int64_t classes = graph.parameters[0].shape[0];
+    const std::int64_t batch = x.shape.rank() == 2 ? x.shape[1] : x.shape[0];
+    const std::int64_t time_steps = x.shape.rank() == 2 ? x.shape[0] : 1;
+    for (std::int64_t t = 0; t < time_steps; ++t) {
+      for (std::int64_t b = 0; b < batch; ++b) {
+        const std::int64_t index = x.as<std::int64_t>()[t * batch + b];
+        if (index >= 0 && index < classes) continue;
+        if (lengths != nullptr && t >= lengths[b]) continue;
+        fail(operation, "x", "hold indices in [0, " + std::to_string(classes) + ")",
+             std::to_string(index) + " at step " + std::to_string(t) + " of sample " + std::to_string(b));
+      }
+    }
+  }
+
+  void check_lengths(const ConstTensorView& lengths, std::int64_t time_steps, std::int64_t batch) const {
+    if (!lengths.given()) return;
+    check_view("forward", "lengths", lengths, DType::int64, {batch}, "[B]");
+    for (std::int64_t b = 0; b < batch; ++b) {
+      const std::int64_t length = lengths.as<std::int64_t>()[b];
+      if (length >= 0 && length <= time_steps) continue;
+      fail("forward", "lengths", "lie between 0 and T = " + std::to_string(time_steps),
+           std::to_string(length) + " at sample " + std::to_string(b));
+    }
+  }
+
+  void check_state(const char* operation, const char* argument, const State& state,
+                   std::int64_t batch) const {
+    if (state.batch != batch) {
+      fail(operation, argument, "be of batch " + std::to_string(batch),
+           "one of batch " + std::to_string(state.batch));
+    }
+    check_dtype(operation, argument, state.flat.view(), options.dtype);
+    std::int64_t elements = 0;
+    for (const StateSlot& slot : graph.states) elements += slot.features * batch;
+    check_shape(operation, argument, state.flat.view(), {elements});
+  }
+};
+
+namespace {
+
+std::unique_ptr<Executor> start_executor(const Graph& graph, const NetworkOptions& options) {
+  if (options.dtype != DType::float32 && options.dtype != DType::float64) {
+    throw TypeMismatch(std::string("[network] dtype must be float32 or float64, got ") +
+                       name_of(options.dtype));
+  }
+  if (graph.parameter_elements > std::numeric_limits<std::int64_t>::max() / 16) {
+    throw OutOfMemory("[network] the parameters are larger than any memory");
+  }
+  auto executor = make_executor(options.device, graph, options.dtype);
+  initialize(graph, options.seed, executor->parameters(), executor->buffers());
+  return executor;
+}
+
+template <class Entry>
+NamedView named_view(const Entry& entry, TensorView flat) {
+  char* first = static_cast<char*>(flat.data) + static_cast<std::size_t>(entry.offset) * size_of(flat.dtype);
+  return {entry.name, {first, entry.shape, flat.dtype}};
+}
+
+}  // namespace
+
+TensorView State::operator[](const std::string& name) {
+  std::string names;
+  for (const Entry& entry : entries) {
+    if (entry.name == name) {
+      char* first = flat.data<char>() + static_cast<std::size_t>(entry.offset) * size_of(flat.dtype());
+      return {first, {batch, entry.features}, flat.dtype()};
+    }
+    names += (names.empty() ? "" : ", ") + entry.name;
+  }
+  fail("state", "name", "be one of " + names, "'" + name + "'");
+}
+
+Network::Network(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+Network::Network(Network&&) noexcept = default;
+Network& Network::operator=(Network&&) noexcept = default;
+Network::~Network() = default;
+
+Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options) {
+  auto implementation = std::make_unique<Implementation>();
+  implementation->layers.assign(layers.begin(), layers.end());
+  implementation->options = options;
+  implementation->graph = make_graph(implementation->layers, options.input_size);
+  implementation->options.input_size = implementation->graph.input_size;
+  implementation->executor = start_executor(implementation->graph, options);
+  implementation->seed = options.seed;
+  return Network(std::move(implementation));
+}
+
+Network Network::from_json(const std::string& json, const std::string& device, std::uint64_t seed) {
+  NetworkDescription description = read_description(json);
+  description.options.device = device;
+  description.options.seed = seed;
+  return create(description.layers, description.options);
+}
+
+std::string Network::to_json() const {
+  return write_description({implementation_->layers, implementation_->options});
+}
+const std::vector<nn::LayerSpec>& Network::layers() const { return implementation_->layers; }
+const NetworkOptions& Network::options() const { return implementation_->options; }
+bool Network::takes_indices() const { return implementation_->graph.takes_indices(); }
+
+Shape Network::output_shape(std::int64_t time_steps, std::int64_t batch) const {
+  return implementation_->sequence_shape(time_steps, batch, implementation_->output());
+}
+
+State Network::initial_state(std::int64_t batch) const {
+  if (batch < 0) fail("initial_state", "batch", "be at least 0", std::to_string(batch));
+  State state;
+  state.batch = batch;
+  std::int64_t offset = 0;
+  for (const StateSlot& slot : implementation_->graph.states) {
+    state.entries.push_back({slot.name, slot.features, offset});
+    offset += batch * slot.features;
+  }
+  state.flat = Tensor({offset}, implementation_->options.dtype);
+  return state;
+}
+
+void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
+  Implementation& self = *implementation_;
+  self.check_input("forward", x);
+  const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
+  check_view("forward", "y", y, self.options.dtype, output_shape(time_steps, batch));
+  self.check_state("forward", "state", state, batch);
+  self.check_lengths(options.lengths, time_steps, batch);
+  if (options.resets.given())
+    check_view("forward", "resets", options.resets, DType::uint8, {time_steps, batch}, "[T, B]");
+  if (self.graph.takes_indices()) self.check_indices("forward", x, options.lengths.as<std::int64_t>());
+
+  const Mode mode{.training = options.training, .keep = options.training || options.keep};
+  if (mode.keep) self.kept_time_steps = -1;  // until this one has succeeded
+  self.executor->forward({.mode = mode,
+                          .time_steps = time_steps,
+                          .batch = batch,
+                          .x = x.data,
+                          .y = y.data,
+                          .state = state.flat.data<void>(),
+                          .lengths = options.lengths.as<std::int64_t>(),
+                          .resets = options.resets.as<std::uint8_t>(),
+                          .seed = self.seed,
+                          .forwards = self.forwards});
+  if (mode.keep) {
+    self.kept_time_steps = time_steps;
+    self.kept_batch = batch;
+  }
+  if (mode.training) ++self.forwards;
+  state.steps += time_steps;
+}
+
+Tensor Network::forward(ConstTensorView x, const ForwardOptions& options) {
+  implementation_->check_input("forward", x);
+  Tensor y(output_shape(x.shape[0], x.shape[1]), implementation_->options.dtype);
+  State state = initial_state(x.shape[1]);
+  forward(x, y.view(), state, options);
+  return y;
+}
+
+void Network::backward(ConstTensorView dy, TensorView dx, State* dstate) {
+  Implementation& self = *implementation_;
+  if (self.kept_time_steps < 0) {
+    throw InvalidArgument(
+        "[backward] needs a forward with training (or keep) before it, and each forward serves one backward");
+  }
+  const std::int64_t time_steps = self.kept_time_steps, batch = self.kept_batch;
+  check_view("backward", "dy", dy, self.options.dtype, output_shape(time_steps, batch));
+  if (dx.given()) {
+    if (self.graph.takes_indices()) fail("backward", "dx", "be empty, the network reads indices", "a buffer");
+    check_view("backward", "dx", dx, self.options.dtype, {time_steps, batch, self.graph.input_size},
+               "[T, B, I]");
+  }
+  if (dstate != nullptr) self.check_state("backward", "dstate", *dstate, batch);
+  self.kept_time_steps = -1;
+  self.executor->backward(
+      {.dy = dy.data, .dx = dx.data, .dstate = dstate != nullptr ? dstate->flat.data<void>() : nullptr});
+}
+
+void Network::step(ConstTensorView x, TensorView y, State& state) {
+  Implementation& self = *implementation_;
+  const bool indices = self.graph.takes_indices();
+  check_dtype("step", "x", x, indices ? DType::int64 : self.options.dtype);
+  check_rank("step", "x", x, indices ? 1 : 2, indices ? "[B]" : "[B, I]");
+  const std::int64_t batch = x.shape[0];
+  if (!indices) check_shape("step", "x", x, {batch, self.graph.input_size}, "[B, I]");
+  check_view("step", "y", y, self.options.dtype, {batch, self.output().features}, "[B, O]");
+  self.check_state("step", "state", state, batch);
+  if (indices) self.check_indices("step", x, nullptr);
+  self.executor->forward({.mode = {},
+                          .time_steps = 1,
+                          .batch = batch,
+                          .x = x.data,
+                          .y = y.data,
+                          .state = state.flat.data<void>(),
+                          .seed = self.seed,
+                          .forwards = self.forwards});
+  ++state.steps;
+}
+
+TensorView Network::parameters() { return implementation_->executor->parameters(); }
+TensorView Network::gradients() { return implementation_->executor->gradients(); }
+
+std::vector<NamedView> Network::named_parameters() {
+  std::vector<NamedView> views;
+  for (const Parameter& each : implementation_->graph.parameters)
+    views.push_back(named_view(each, parameters()));
+  return views;
+}
+
+std::vector<NamedView> Network::named_gradients() {
+  std::vector<NamedView> views;
+  for (const Parameter& each : implementation_->graph.parameters)
+    views.push_back(named_view(each, gradients()));
+  return views;
+}
+
+std::vector<NamedView> Network::named_buffers() {
+  std::vector<NamedView> views;
+  const TensorView flat = implementation_->executor->buffers();
+  for (const Buffer& each : implementation_->graph.buffers) views.push_back(named_view(each, flat));
+  return views;
+}
+
+void Network::zero_gradients() {
+  const TensorView flat = gradients();
+  std::fill_n(flat.as<std::uint8_t>(), static_cast<std::size_t>(flat.shape.elements()) * size_of(flat.dtype),
+              std::uint8_t{0});
+}
+
+std::pair<std::uint64_t, std::uint64_t> Network::random_state() const {
+  return {implementation_->seed, implementation_->forwards};
+}
+
+void Network::set_random_state(std::uint64_t seed, std::uint64_t forwards) {
+  implementation_->seed = seed;
+  implementation_->forwards = forwards;
+}
+
+std::size_t Network::workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training,
+                                     bool keep) const {
+  return implementation_->executor->workspace_bytes({training, training || keep}, time_steps, batch);
+}
+
+std::string Network::describe_plan(std::int64_t time_steps, std::int64_t batch, bool training) const {
+  return implementation_->executor->describe_plan({training, training}, time_steps, batch);
+}
+
+}  // namespace indrnn

@@ -1,0 +1,54 @@
+// The program: the order in which nodes run, which values share memory, and what is kept for backward.
+// It depends on the graph and on the mode, not on T and B.
+#pragma once
+
+#include <vector>
+
+#include "plan/graph.hpp"
+
+namespace indrnn {
+
+struct Mode {
+  bool training = false;  // batch statistics and dropout
+  bool keep = false;      // backward will follow
+  bool operator==(const Mode&) const = default;
+};
+
+enum class Direction { forward, again, backward };  // again: forward, run a second time inside backward
+
+struct Instruction {
+  int node = 0;
+  Direction direction = Direction::forward;
+};
+
+// Nodes that run depth first: a chunk passes through all of them before the next chunk starts.
+struct Segment {
+  bool sequence = true;  // walks time; otherwise one row per sample
+  std::vector<int> nodes{};
+  std::vector<Instruction> forward{};
+  std::vector<Instruction> backward{};
+};
+
+// Values (or gradients) that lie in the same memory.
+struct Storage {
+  std::int64_t features = 0;
+  bool sequence = true;
+  bool indices = false;
+  bool full = false;  // all of [B, T, F]; otherwise a chunk, for each worker
+  // Full storage lives from step `first` to step `last` of the schedule: forward segments 0..S-1, backward S..2S-1.
+  int first = 0;
+  int last = -1;
+};
+
+struct Program {
+  Mode mode;
+  std::vector<Segment> segments;
+  std::vector<int> value_storage;     // value -> index into `storages`
+  std::vector<int> gradient_storage;  // value -> index into `storages`; -1 without backward
+  std::vector<Storage> storages;
+  int step_count() const { return static_cast<int>(segments.size()) * (mode.keep ? 2 : 1); }
+};
+
+Program make_program(const Graph& graph, Mode mode);
+
+}  // namespace indrnn

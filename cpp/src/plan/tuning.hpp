@@ -1,0 +1,21 @@
+// All tuning constants, each with what chose it (benchmarks/, `python -m benchmarks.floor`).
+#pragma once
+
+#include <cstdint>
+
+namespace indrnn::tuning {
+
+// A chunk of one value: z, h and the gradient of a layer share the core's second-level cache with its weights.
+inline constexpr std::int64_t chunk_bytes = 256 * 1024;
+// Fewer rows leave the matrix products below their full speed.
+inline constexpr std::int64_t least_chunk_rows = 256;
+inline constexpr std::int64_t most_chunk_rows = 2048;
+// Lanes: enough to keep a many-core machine busy, few enough that reducing their gradients stays below 5 % of the work.
+inline constexpr std::int64_t most_lanes = 16;
+inline constexpr std::int64_t least_lanes = 2;
+inline constexpr std::int64_t least_lane_rows = 256;
+inline constexpr std::int64_t lane_gradient_bytes = 256 * 1024 * 1024;
+// Inputs up to this many features are outer products in registers, not matrix products.
+inline constexpr std::int64_t outer_product_inputs = 4;
+
+}  // namespace indrnn::tuning
