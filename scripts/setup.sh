@@ -79,6 +79,7 @@ fi
 use_venv
 say "Building and installing indrnn_engine into .venv (the first time takes some minutes)"
 pip() { "$VENV/bin/python" -m pip "$@"; }
+pip install --quiet "pip>=23.1"  # older ones do not know -C; nothing happens where it is new enough
 pip install --quiet -c requirements/constraints.txt -r requirements/build.txt
 pip install --quiet -c requirements/constraints.txt --no-build-isolation -C "build-dir=build/python" -e ".[$extras]"
 
