@@ -1,0 +1,47 @@
+"""The application that all commands hang on."""
+
+from typing import Annotated
+
+import typer
+
+from .errors import ErrorGroup
+from .inspect import evaluate, info
+from .train import train
+from .use import predict, sample
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    cls=ErrorGroup,
+    help="Train and use Independently Recurrent Neural Networks (IndRNN).",
+    epilog="Start with:  indrnn train digits",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(train, name="train")
+app.command(epilog="Example:  indrnn evaluate runs/digits-1")(evaluate)
+app.command(epilog="Example:  indrnn predict runs/arrays-1 new.npz --output predictions.csv")(
+    predict
+)
+app.command(epilog='Example:  indrnn sample runs/text-1 --prompt "ROMEO:" --length 500')(sample)
+app.command(epilog="Example:  indrnn info runs/digits-1")(info)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        import indrnn_engine
+
+        typer.echo(f"indrnn_engine {indrnn_engine.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Train and use Independently Recurrent Neural Networks (IndRNN)."""

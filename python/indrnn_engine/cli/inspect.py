@@ -1,0 +1,163 @@
+"""`indrnn evaluate` and `indrnn info`: what a model can do and what it is."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..training import Experiment, objective_for
+from ..training import evaluate as run_evaluation
+from ..training.experiment import environment
+from ..training.model_file import read_description
+from ..training.prediction import find_model
+from .progress import format_metrics
+from .train import Threads, set_threads
+from .use import Model, Weights
+
+__all__ = ["evaluate", "info"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def evaluate(
+    model: Model,
+    split: Annotated[
+        str | None,
+        typer.Option(help="test, validation or train.", show_default="test, or validation"),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="File or folder of the data, where it has moved.", show_default=False),
+    ] = None,
+    weights: Weights = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a trained model on the data it was trained with."""
+    import indrnn_engine
+
+    set_threads(threads)
+    path = find_model(model, weights)
+    document = read_description(path).get("experiment")
+    if document is None:
+        raise ValueError(f"[evaluate] {path} does not say what data it was trained on")
+    experiment = Experiment.from_dict(document)
+    if data is not None:
+        moved = "data_dir" if experiment.source == "mnist" else "path"
+        if moved not in ("data_dir", *experiment.data):
+            raise ValueError(f"[evaluate] {experiment.source} takes no --data")
+        experiment.data[moved] = str(data)
+    net = indrnn_engine.Network.load(path)
+    loaded = experiment.load_data()
+    if split is None:
+        split = "test" if loaded.test is not None else "validation"
+    metrics = run_evaluation(
+        net, loaded.source(split), objective_for(loaded), seed=experiment.training.seed
+    )
+    if as_json:
+        typer.echo(json.dumps({"model": str(path), "split": split, **(metrics or {})}))
+    else:
+        typer.echo(f"{path}: {split} {format_metrics(metrics)}")
+
+
+def info(
+    model: Annotated[
+        Path | None, typer.Argument(help="Run folder or model file.", metavar="[RUN|MODEL]")
+    ] = None,
+    weights: Weights = None,
+    as_json: Json = False,
+) -> None:
+    """Show versions, instruction set, threads and devices; of a model: layers and parameters."""
+    import indrnn_engine
+
+    described: dict[str, Any] = {**environment(), "devices": list(indrnn_engine.devices())}
+    if model is not None:
+        described = describe_model(find_model(model, weights))
+        if model.is_dir():
+            described["run"] = str(model)
+            described |= read_result(model / "result.json")
+    if as_json:
+        typer.echo(json.dumps(described))
+        return
+    console = Console(highlight=False)
+    layers = described.pop("layers", None)
+    for name, value in described.items():
+        if value is not None:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            shown = format_metrics(value) if isinstance(value, dict) else shown
+            console.print(f"{name.replace('_', ' '):<18}{shown}", markup=False, soft_wrap=True)
+    if layers is not None:
+        print_layers(console, layers)
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Give how a run ended; empty while it has not."""
+    if not path.is_file():
+        return {}
+    result = json.loads(path.read_text())
+    return {f"run_{name}": value for name, value in result.items() if value is not None}
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """Give what a model file holds, as JSON values."""
+    import indrnn_engine
+
+    net = indrnn_engine.Network.load(path)
+    description = read_description(path)
+    named = net.named_parameters()
+    layers = []
+    for index, layer in enumerate(net.layers):
+        prefix = f"{index}."
+        shapes = {
+            name[len(prefix) :]: list(view.shape)
+            for name, view in named.items()
+            if name.startswith(prefix)
+        }
+        count = sum(view.size for name, view in named.items() if name.startswith(prefix))
+        layers.append(
+            {**indrnn_engine.nn.to_dict(layer), "parameters": shapes, "num_parameters": count}
+        )
+    return {
+        "model": str(path),
+        "source": description.get("source"),
+        "kind": description.get("kind"),
+        "step": description.get("step"),
+        "time_steps": description.get("time_steps"),
+        "input_size": net.input_size,
+        "dtype": net.dtype.name,
+        "num_parameters": net.num_parameters,
+        "layers": layers,
+    }
+
+
+def changed_settings(layer: dict[str, Any]) -> list[str]:
+    """Give the fields of a layer that differ from their defaults."""
+    from .. import nn
+
+    values = {k: v for k, v in layer.items() if k not in ("type", "parameters", "num_parameters")}
+    return [
+        f"{field.name} {values[field.name]:.6g}"
+        if isinstance(values[field.name], float)
+        else f"{field.name} {values[field.name]}"
+        for field in dataclasses.fields(getattr(nn, layer["type"]))
+        if field.name in values and values[field.name] != field.default
+    ]
+
+
+def print_layers(console: Console, layers: list[dict[str, Any]]) -> None:
+    """Print a table of layers."""
+    table = Table("", "layer", "settings", "parameters", "number", box=None, pad_edge=False)
+    for index, layer in enumerate(layers):
+        settings = changed_settings(layer)
+        table.add_row(
+            str(index),
+            layer["type"],
+            ", ".join(settings),
+            ", ".join(f"{name} {shape}" for name, shape in layer["parameters"].items()),
+            str(layer["num_parameters"]),
+        )
+    console.print(table, markup=False)

@@ -1,0 +1,212 @@
+"""`indrnn train`: one command per data source, and --resume."""
+
+import inspect
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..training import PRESETS, Result, Trainer, new_run, resume_run
+from .errors import ErrorGroup
+from .interrupt import stopping_on_signals
+from .options import COMMON, SOURCE_OPTIONS, apply, parameters
+from .progress import BarReporter, format_metrics, make_reporter
+
+__all__ = ["train"]
+
+RUN = "Run"
+HELP = {
+    "adding": "The adding problem: remember two marked numbers of a long sequence and add them.",
+    "digits": "scikit-learn's 1 797 handwritten digits, pixel by pixel (T = 64); no download.",
+    "mnist": "Sequential MNIST: 70 000 handwritten digits, pixel by pixel (T = 784).",
+    "text": "A character model of any text file; `indrnn sample` writes text from it.",
+    "arrays": "Your own sequences: a classifier (integer y) or regressor (floating y) from an .npz "
+    "file with x [N, T, F], y [N] and, where sequences differ in length, lengths [N].",
+}
+EXAMPLES = {
+    "adding": "indrnn train adding --time-steps 1000",
+    "digits": "indrnn train digits --seed 1",
+    "mnist": "indrnn train mnist --data-dir data/mnist --epochs 20",
+    "text": "indrnn train text shakespeare.txt --layers 4",
+    "arrays": "indrnn train arrays sensors.npz --layers 3 --hidden-size 128",
+}
+REASONS = {
+    "steps": "all steps are done",
+    "target": "the target is reached",
+    "early stop": "no better validation for a while",
+    "learning rate": "the learning rate has run out",
+    "time": "the time is up",
+}
+
+RunDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--run-dir",
+        help="Folder of this run: new or empty.",
+        show_default="runs/SOURCE-N",
+        rich_help_panel=RUN,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", help="Worker threads.", show_default="all cores", rich_help_panel=RUN
+    ),
+]
+TensorBoard = Annotated[bool, typer.Option(help="Write TensorBoard events.", rich_help_panel=RUN)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the result only.", rich_help_panel=RUN)
+]
+Minutes = Annotated[
+    float | None, typer.Option("--max-minutes", help="Stops after this time; can be resumed.")
+]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", help="Folder of the run to continue.", metavar="RUN")
+]
+
+train = typer.Typer(
+    cls=ErrorGroup,
+    invoke_without_command=True,
+    help="Train a network, or continue a run with --resume.",
+    epilog="Examples:  indrnn train digits     indrnn train --resume runs/digits-1",
+)
+
+
+@train.callback()
+def train_callback(
+    context: typer.Context,
+    resume: Resume = None,
+    max_minutes: Minutes = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network, or continue a run with --resume."""
+    if context.invoked_subcommand is not None:
+        if resume is not None:
+            raise ValueError("[train] --resume takes everything from the run: give it alone")
+        return
+    if resume is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+    console = make_console()
+    set_threads(threads)
+    reporter = make_reporter(console, quiet=quiet)
+    trainer = resume_run(resume, reporter=reporter, overrides={"max_minutes": max_minutes})
+    say(
+        console,
+        f"continuing {resume} at step {trainer.progress.step} of {trainer.total_steps}",
+        quiet,
+    )
+    run(trainer, console)
+
+
+def make_console() -> Console:
+    """Give the console that training prints to."""
+    return Console(highlight=False)
+
+
+def say(console: Console, text: str, quiet: bool = False) -> None:
+    """Print one line as it is."""
+    if not quiet:
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def set_threads(threads: int | None) -> None:
+    """Set the number of worker threads of the engine."""
+    if threads is not None:
+        import indrnn_engine
+
+        indrnn_engine.set_num_threads(threads)
+
+
+def run(trainer: Trainer, console: Console) -> None:
+    """Train, and say how it ended.
+
+    Raises
+    ------
+    typer.Exit
+        Interrupted: status 130 (Ctrl-C) or 143 (SIGTERM).
+    """
+    assert trainer.run is not None
+    with stopping_on_signals(trainer) as received:
+        try:
+            result = trainer.fit()
+        finally:
+            if isinstance(trainer.reporter, BarReporter):
+                trainer.reporter.abandoned()
+    path = shlex.quote(str(trainer.run.path))
+    if result.reason == "interrupted":
+        say(console, f"stopped at step {result.step}; go on with: indrnn train --resume {path}")
+        raise typer.Exit(128 + (received[0] if received else 2))
+    report(trainer, result, console)
+    if result.reason == "time":
+        say(console, f"go on with: indrnn train --resume {path}")
+
+
+def report(trainer: Trainer, result: Result, console: Console) -> None:
+    """Print the result of a finished run."""
+    assert trainer.run is not None
+    why = REASONS.get(result.reason, result.reason)
+    say(console, f"{why}: step {result.step}, {result.seconds:.1f} s")
+    if result.best is not None:
+        say(console, f"best validation   {format_metrics(result.best)} (step {result.best_step})")
+    if result.test is not None:
+        say(console, f"test              {format_metrics(result.test)}")
+    best = trainer.config.final_model == "best" and trainer.run.best.exists()
+    say(console, f"model             {trainer.run.best if best else trainer.run.last}")
+    if trainer.run.curves.exists():
+        say(console, f"curves            {trainer.run.curves}")
+
+
+def make_command(source: str) -> Callable[..., None]:
+    """Make the command of a data source: its options are those of the table."""
+    options = SOURCE_OPTIONS[source] + COMMON
+    preset = PRESETS[source]
+
+    def command(
+        *,
+        run_dir: RunDir = None,
+        threads: Threads = None,
+        tensorboard: TensorBoard = True,
+        quiet: Quiet = False,
+        **values: Any,
+    ) -> None:
+        experiment = apply(preset, options, values)
+        set_threads(threads)
+        console = make_console()
+        trainer = new_run(
+            experiment,
+            run_dir=run_dir,
+            reporter=make_reporter(console, quiet=quiet),
+            tensorboard=tensorboard,
+        )
+        announce(trainer, console, quiet)
+        run(trainer, console)
+
+    given = parameters(options, preset)
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=sorted([*given, *own], key=lambda parameter: parameter.kind)
+    )
+    command.__annotations__ = {p.name: p.annotation for p in [*given, *own]}
+    return command
+
+
+def announce(trainer: Trainer, console: Console, quiet: bool) -> None:
+    """Print what is about to be trained."""
+    assert trainer.run is not None
+    data = trainer.data
+    sizes = ", ".join(f"{size} {name}" for name, size in data.sizes.items())
+    say(console, f"data              {data.name} (T = {data.time_steps}): {sizes}", quiet)
+    say(console, f"network           {trainer.net.num_parameters} parameters", quiet)
+    say(console, f"run               {trainer.run.path}", quiet)
+
+
+for _source in SOURCE_OPTIONS:
+    train.command(_source, help=HELP[_source], epilog=f"Example:  {EXAMPLES[_source]}")(
+        make_command(_source)
+    )

@@ -1,0 +1,314 @@
+"""Sequences of one's own from an .npz file.
+
+    x        [N, T, F], [N, T] (F = 1), or [sum of lengths, F] with the sequences one behind the
+    other lengths  [N], optional (needed for the last form): the steps of each sequence that are
+    real y        [N] integers: classes; [N] or [N, O] floating: targets
+
+Object arrays would need pickle, which runs code from the file, and are refused.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .batches import Data
+from .sequences import SequenceDataset, SequenceSource, held_out_samples, split_indices
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+__all__ = ["as_dataset", "from_arrays", "load", "read"]
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an .npz file.
+
+    Raises
+    ------
+    ValueError
+        Not an .npz file, damaged, or holding objects.
+    OSError
+        The file cannot be read.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array; use numpy.savez(path, x=..., y=...)")
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
+        reason = str(error)
+        if "allow_pickle" in reason or "pickled" in reason:
+            reason = (
+                "it is no array file, or holds objects; "
+                "ragged sequences go in x [steps, F] with lengths [N]"
+            )
+        raise ValueError(f"[arrays] cannot read {path}: {reason}") from error
+
+
+def as_dataset(x: Any, y: Any = None, lengths: Any = None) -> SequenceDataset:
+    """Check arrays and bring them to x [N, T, F], y [N] or [N, O], lengths [N].
+
+    Parameters
+    ----------
+    x : array, or list of N arrays [T_n, F]
+        As in the head of this module; a list is padded.
+    y : array [N] or [N, O], optional
+        None: zeros, for prediction.
+    lengths : array [N], optional
+
+    Returns
+    -------
+    SequenceDataset
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, lengths outside 1 to T, values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from indrnn_engine.data.arrays import as_dataset
+    >>> ragged = as_dataset([np.zeros((3, 2)), np.zeros((5, 2))], np.array([0, 1]))
+    >>> ragged.x.shape, ragged.lengths.tolist()
+    ((2, 5, 2), [3, 5])
+    """
+    if isinstance(x, (list, tuple)):
+        pieces = [np.asarray(piece) for piece in x]
+        lengths = np.array([len(piece) for piece in pieces], np.int64)
+        features = {piece.shape[1:] for piece in pieces}
+        if len(features) != 1 or len(next(iter(features))) != 1:
+            raise ValueError(
+                f"[arrays] x must be a list of arrays [T_n, F] with one F, got {sorted(features)}"
+            )
+        x = np.concatenate(pieces)
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"[arrays] x must hold numbers, got {x.dtype}")
+    if lengths is not None:
+        lengths = _check_lengths(lengths)
+        if x.ndim == 2:
+            x = _pad(x, lengths)
+    elif x.ndim == 2:
+        x = x[:, :, None]
+    if x.ndim != 3 or 0 in x.shape:
+        raise ValueError(
+            f"[arrays] x must have shape [N, T, F] without a zero, got {list(x.shape)}"
+        )
+    if lengths is not None:
+        if lengths.shape != x.shape[:1]:
+            raise ValueError(
+                f"[arrays] lengths must have shape [{len(x)}], got {list(lengths.shape)}"
+            )
+        if lengths.max() > x.shape[1]:
+            raise ValueError(
+                f"[arrays] lengths must be at most T = {x.shape[1]}, got {lengths.max()}"
+            )
+    if x.dtype.kind == "f":
+        _check_finite(x, lengths)
+    return SequenceDataset(x, _check_targets(y, len(x)), lengths)
+
+
+def _check_finite(x: NDArray[Any], lengths: NDArray[np.int64] | None) -> None:
+    bad = ~np.isfinite(x).all(axis=2)
+    if lengths is not None:
+        bad &= np.arange(x.shape[1])[None, :] < lengths[:, None]  # padding is never read
+    if bad.any():
+        sample, step = np.argwhere(bad)[0]
+        raise ValueError(f"[arrays] x must be finite, and is not at sequence {sample}, step {step}")
+
+
+def _check_lengths(lengths: Any) -> NDArray[np.int64]:
+    array = np.asarray(lengths)
+    if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"[arrays] lengths must be integers of shape [N], got {array.dtype} {list(array.shape)}"
+        )
+    array = array.astype(np.int64)
+    if array.min() < 1:
+        raise ValueError(f"[arrays] lengths must be at least 1, got {array.min()}")
+    return array
+
+
+def _pad(x: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
+    if lengths.sum() != len(x):
+        raise ValueError(
+            f"[arrays] x of shape [steps, F] must hold sum(lengths) = {lengths.sum()} steps, "
+            f"got {len(x)}"
+        )
+    padded = np.zeros((len(lengths), int(lengths.max()), x.shape[1]), x.dtype)
+    real = np.arange(padded.shape[1])[None, :] < lengths[:, None]
+    padded[real] = x
+    return padded
+
+
+def _check_targets(y: Any, samples: int) -> NDArray[Any]:
+    if y is None:
+        return np.zeros(samples, np.int64)
+    targets: NDArray[Any] = np.asarray(y)
+    if targets.dtype.kind not in "fiu" or targets.ndim not in (1, 2) or len(targets) != samples:
+        raise ValueError(
+            f"[arrays] y must be [{samples}] integers or [{samples}, O] floating, "
+            f"got {targets.dtype} {list(targets.shape)}"
+        )
+    if targets.dtype.kind == "f":
+        if not np.isfinite(targets).all():
+            raise ValueError(
+                f"[arrays] y must be finite, and is not at {np.argwhere(~np.isfinite(targets))[0]}"
+            )
+        return targets if targets.ndim == 2 else targets[:, None]
+    if targets.ndim == 2:
+        raise ValueError(
+            f"[arrays] y of classes must have shape [{samples}], got {list(targets.shape)}"
+        )
+    if targets.min() < 0:
+        raise ValueError(f"[arrays] y of classes must be at least 0, got {targets.min()}")
+    return targets.astype(np.int64)
+
+
+def load(
+    *,
+    path: str | os.PathLike[str],
+    batch_size: int = 32,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    standardize: bool = True,
+    seed: int = 0,
+    dtype: Any = "float32",
+) -> Data:
+    """Load an .npz file with x, y and perhaps lengths; the options are those of `from_arrays`.
+
+    Raises
+    ------
+    ValueError, OSError
+        The file is missing or damaged, or its arrays do not fit.
+    """
+    arrays = read(path)
+    for name in ("x", "y"):
+        if name not in arrays:
+            found = ", ".join(sorted(arrays)) or "nothing"
+            raise ValueError(f"[arrays] {path} must hold x and y, got {found}")
+    return from_arrays(
+        arrays["x"],
+        arrays["y"],
+        arrays.get("lengths"),
+        batch_size=batch_size,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        standardize=standardize,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def from_arrays(
+    x: Any,
+    y: Any,
+    lengths: Any = None,
+    *,
+    batch_size: int = 32,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    standardize: bool = True,
+    seed: int = 0,
+    dtype: Any = "float32",
+) -> Data:
+    """Arrays, split by `seed` into training, validation and test.
+
+    Parameters
+    ----------
+    x, y, lengths : arrays
+        See `as_dataset`.
+    batch_size : int, default 32
+    validation_fraction, test_fraction : float, default 0.1
+    standardize : bool, default True
+        Brings each feature, and each floating target, to mean 0 and deviation 1 over the training
+        split; the values go into the model file and `indrnn predict` uses them.
+    seed : int, default 0
+    dtype : str or dtype, default "float32"
+
+    Returns
+    -------
+    Data
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_engine as ie
+    >>> x, y = np.random.default_rng(0).random((40, 10, 3)), np.arange(40) % 2
+    >>> data = ie.data.arrays.from_arrays(x, y)
+    >>> data.kind, data.output_size, data.sizes
+    ('classification', 2, {'train': 32, 'validation': 4, 'test': 4})
+    """
+    everything = as_dataset(x, y, lengths)
+    fingerprint = everything.fingerprint()
+    total = len(everything)
+    if total < 2:
+        raise ValueError(f"[arrays] x must hold at least 2 sequences, got {total}")
+    tested = held_out_samples(total, test_fraction)
+    kept, test = split_indices(total, tested, seed)
+    held_out = held_out_samples(len(kept), validation_fraction) if len(kept) > 1 else 0
+    train, validation = split_indices(len(kept), held_out, seed + 1)
+
+    classes = everything.y.ndim == 1
+    metadata: dict[str, Any] = {}
+    if standardize:
+        everything, metadata = _standardize(everything, kept[train])
+    parts = [everything.take(index) for index in (kept[train], kept[validation], test)]
+    return Data(
+        name="arrays",
+        kind="classification" if classes else "regression",
+        input_size=everything.x.shape[2],
+        output_size=int(everything.y.max()) + 1 if classes else everything.y.shape[1],
+        time_steps=everything.x.shape[1],
+        train=SequenceSource(parts[0], batch_size, dtype, shuffle=True),
+        validation=SequenceSource(parts[1], 256, dtype) if len(parts[1]) else None,
+        test=SequenceSource(parts[2], 256, dtype) if len(parts[2]) else None,
+        sizes={
+            name: len(part)
+            for name, part in zip(("train", "validation", "test"), parts, strict=True)
+            if len(part)
+        },
+        metadata=metadata,
+        fingerprint=fingerprint,
+    )
+
+
+def _standardize(
+    data: SequenceDataset, train: NDArray[np.int64]
+) -> tuple[SequenceDataset, dict[str, list[float]]]:
+    """Bring features and floating targets to mean 0, deviation 1 over `train`."""
+    steps = data.x[train]
+    if data.lengths is None:
+        steps = steps.reshape(-1, steps.shape[2])
+    else:
+        steps = steps[np.arange(steps.shape[1])[None, :] < data.lengths[train, None]]
+    mean, deviation = _moments(steps)
+    metadata = {"input_mean": mean.tolist(), "input_deviation": deviation.tolist()}
+    x = (data.x - mean) / deviation
+    y = data.y
+    if y.ndim == 2:
+        mean, deviation = _moments(y[train])
+        metadata |= {"target_mean": mean.tolist(), "target_deviation": deviation.tolist()}
+        y = (y - mean) / deviation
+    return SequenceDataset(x, y, data.lengths), metadata
+
+
+def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    mean = values.mean(axis=0, dtype=np.float64)
+    deviation = values.std(axis=0, dtype=np.float64)
+    return mean, np.where(deviation > 0.0, deviation, 1.0)

@@ -1,0 +1,132 @@
+"""What every data source gives: batches that are a function of (seed, epoch, position).
+
+A batch can be made again at any time from three numbers. That is what makes an interrupted run
+continue bit for bit: a checkpoint stores the three numbers and nothing else of the data.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Batch", "BatchSource", "Data", "generator"]
+
+TRAIN, VALIDATION, TEST, SPLIT = 0, 1, 2, 3  # random streams that never meet
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of sequences, time-major.
+
+    Attributes
+    ----------
+    x : ndarray [T, B, I] of the network's dtype, or int64 [T, B]
+    y : ndarray
+        int64 [B] (classes), int64 [T, B] (a class at each step) or floating [B, O] (targets).
+    lengths : int64 ndarray [B], optional
+        Steps of each sequence that are real; None: all T.
+    mask : bool ndarray of the shape of `y` without its features, optional
+        Where the loss counts; None: everywhere.
+    carry : bool
+        Whether the sequences continue those of the batch before, so that the state is carried over.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    lengths: NDArray[np.int64] | None = None
+    mask: NDArray[np.bool_] | None = None
+    carry: bool = False
+
+    @property
+    def time_steps(self) -> int:
+        """T."""
+        return int(self.x.shape[0])
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return int(self.x.shape[1])
+
+
+class BatchSource(abc.ABC):
+    """A stream of batches, epoch after epoch."""
+
+    @abc.abstractmethod
+    def num_batches(self) -> int:
+        """Batches in one epoch."""
+
+    @abc.abstractmethod
+    def batch(self, seed: int, epoch: int, position: int) -> Batch:
+        """Make the batch at `position` of `epoch`: equal arguments give equal arrays."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A task's data: three sources and what a network needs to know of them.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data source, such as "digits".
+    kind : {"classification", "regression", "language"}
+    input_size : int or None
+        Features of a time step; None where x holds class indices.
+    output_size : int
+        Classes, targets or symbols.
+    time_steps : int
+        T, or the longest sequence's.
+    train, validation, test : BatchSource
+        `validation` and `test` may be None.
+    sizes : dict of str to int
+        Samples (or symbols) in each split, to be shown to the user.
+    metadata : dict
+        JSON values stored with a trained model: what `predict` and `sample` need, such as a
+        vocabulary.
+    fingerprint : str
+        Changes whenever the underlying data do; a run refuses to resume on other data.
+    """
+
+    name: str
+    kind: str
+    input_size: int | None
+    output_size: int
+    time_steps: int
+    train: BatchSource
+    validation: BatchSource | None = None
+    test: BatchSource | None = None
+    sizes: dict[str, int] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def source(self, split: str) -> BatchSource:
+        """Give the source of a split: "train", "validation" or "test".
+
+        Raises
+        ------
+        ValueError
+            Unknown split, or these data have none of that name.
+        """
+        if split not in ("train", "validation", "test"):
+            raise ValueError(f'[data] split must be "train", "validation" or "test", got {split!r}')
+        source: BatchSource | None = getattr(self, split)
+        if source is None:
+            raise ValueError(f"[data] {self.name} has no {split} split")
+        return source
+
+
+def generator(*key: int) -> np.random.Generator:
+    """Random numbers that depend on `key` (integers from 0) alone.
+
+    Examples
+    --------
+    >>> from indrnn_engine.data.batches import generator
+    >>> bool(generator(1, 2).integers(1000) == generator(1, 2).integers(1000))
+    True
+    """
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))

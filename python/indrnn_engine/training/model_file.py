@@ -1,0 +1,49 @@
+"""What a model file says about the data it was trained on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..files import read_metadata
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..data import Data
+
+__all__ = ["describe_data", "read_description"]
+
+KEY = "training"
+
+
+def describe_data(data: Data, experiment: dict[str, Any] | None, step: int) -> dict[str, str]:
+    """Give the metadata for `Network.save`: the data, how they are scaled, the experiment."""
+    description = {
+        "source": data.name,
+        "kind": data.kind,
+        "output_size": data.output_size,
+        "time_steps": data.time_steps,
+        "step": step,
+        "data": data.metadata,
+        "experiment": experiment,
+    }
+    return {KEY: json.dumps(description)}
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read what `describe_data` stored; empty for a model that was saved by hand.
+
+    Raises
+    ------
+    ValueError
+        No .safetensors file, or damaged.
+    OSError
+        The file is missing or cannot be read.
+    """
+    text = read_metadata(path).get(KEY, "{}")
+    try:
+        description = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"[model] cannot read the description in {path}: {error}") from error
+    return description if isinstance(description, dict) else {}

@@ -1,0 +1,84 @@
+"""The default experiment of every data source: what `indrnn train SOURCE` does by itself."""
+
+from __future__ import annotations
+
+from .config import TrainingConfig
+from .experiment import Experiment, ModelConfig
+
+__all__ = ["PRESETS"]
+
+PRESETS: dict[str, Experiment] = {
+    # [C], section 5.1, with a higher learning rate that decays: it gets there sooner.
+    "adding": Experiment(
+        source="adding",
+        data={"time_steps": 100, "batch_size": 50},
+        model=ModelConfig(
+            options={"num_layers": 2, "hidden_size": 128, "batch_norm": None, "magnitude": 2.0}
+        ),
+        training=TrainingConfig(
+            max_steps=5000, learning_rate=1e-3, schedule="cosine", evaluate_every=200
+        ),
+    ),
+    "digits": Experiment(
+        source="digits",
+        data={"batch_size": 32},
+        model=ModelConfig(
+            options={
+                "num_layers": 6,
+                "hidden_size": 128,
+                "batch_norm": "after",
+                "dropout": 0.1,
+                "magnitude": 5.0,
+            }
+        ),
+        training=TrainingConfig(
+            epochs=100, learning_rate=2e-3, schedule="one-cycle", final_model="last"
+        ),
+    ),
+    # [R], the plain network of sequential MNIST.
+    "mnist": Experiment(
+        source="mnist",
+        data={"batch_size": 32},
+        model=ModelConfig(
+            options={
+                "num_layers": 6,
+                "hidden_size": 128,
+                "batch_norm": "after",
+                "dropout": 0.1,
+                "magnitude": 5.0,
+            }
+        ),
+        training=TrainingConfig(
+            epochs=100, learning_rate=2e-4, weight_decay=1e-4, evaluate_every=1000, patience=20
+        ),
+    ),
+    "text": Experiment(
+        source="text",
+        data={"time_steps": 100, "batch_size": 32},
+        model=ModelConfig(
+            options={
+                "num_layers": 3,
+                "hidden_size": 256,
+                "batch_norm": "after",
+                "dropout": 0.1,
+                "bound": 0.99,
+                "embedding_size": 64,
+            }
+        ),
+        training=TrainingConfig(epochs=10, learning_rate=2e-3, schedule="one-cycle"),
+    ),
+    "arrays": Experiment(
+        source="arrays",
+        data={"batch_size": 32},
+        model=ModelConfig(
+            options={
+                "num_layers": 2,
+                "hidden_size": 64,
+                "batch_norm": "after",
+                "dropout": 0.1,
+                "magnitude": 2.0,
+            }
+        ),
+        training=TrainingConfig(epochs=50, learning_rate=2e-3, schedule="one-cycle"),
+    ),
+}

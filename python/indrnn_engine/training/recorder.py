@@ -1,0 +1,165 @@
+"""Everything a trainer writes into its run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .checkpoint import read_checkpoint, write_checkpoint
+from .curves import draw_curves
+from .diagnose import TrainingDivergedError
+from .model_file import describe_data
+from .patience import Patience
+from .progress import Progress, Result
+from .run_folder import write_json
+from .snapshot import Snapshot
+from .tensorboard import TensorBoard
+
+if TYPE_CHECKING:
+    from ..data import Data
+    from .run_folder import RunFolder
+    from .trainer import Trainer
+
+__all__ = ["Recorder"]
+
+logger = logging.getLogger(__name__)
+
+CURVES_SECONDS = 60.0  # between two drawings: one takes about half a second
+
+
+class Recorder:
+    """Records, checkpoints, model files and curves of one run."""
+
+    def __init__(
+        self, run: RunFolder, data: Data, experiment: dict[str, Any] | None, tensorboard: bool
+    ) -> None:
+        self.run = run
+        self.data = data
+        self.experiment = experiment
+        self._with_tensorboard = tensorboard
+        self._tensorboard: TensorBoard | None = None
+        self._checkpoint_time = 0.0
+        self._curves_time = 0.0
+
+    def start(self, trainer: Trainer) -> None:
+        """Open the event file, and write a first checkpoint where there is none."""
+        if self._with_tensorboard:
+            self._tensorboard = TensorBoard(self.run.tensorboard, trainer.progress.step)
+        self._checkpoint_time = self._curves_time = time.monotonic()
+        if not self.run.checkpoint.exists():
+            self.save_checkpoint(trainer)
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+            self._tensorboard = None
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Write one record, and now and then the curves."""
+        self.run.append(record)
+        if self._tensorboard is not None:
+            self._tensorboard.add(record)
+        if time.monotonic() - self._curves_time > CURVES_SECONDS:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the curves of all records."""
+        self._curves_time = time.monotonic()
+        try:
+            draw_curves(self.run.records(), self.run.curves, self.run.path.name)
+        except ImportError as error:
+            logger.warning("no curves are drawn: %s", error)
+
+    def save_best(self, trainer: Trainer) -> None:
+        """Write a checkpoint, then the model that is the best so far.
+
+        In this order: a crash in between leaves an older best model, and `load_checkpoint` writes
+        it again.
+        """
+        self.save_checkpoint(trainer)
+        self._save_best_model(trainer)
+
+    def _save_best_model(self, trainer: Trainer) -> None:
+        best = trainer.best
+        assert best is not None
+        present = Snapshot.take(trainer.net, trainer.optimizer)
+        best.restore(trainer.net, trainer.optimizer)
+        step = trainer.progress.best_step or 0
+        trainer.net.save(self.run.best, describe_data(self.data, self.experiment, step))
+        present.restore(trainer.net, trainer.optimizer)
+
+    def checkpoint_if_due(self, trainer: Trainer) -> None:
+        """Write a checkpoint where the last one is old enough."""
+        if time.monotonic() - self._checkpoint_time >= 60.0 * trainer.config.checkpoint_minutes:
+            self.save_checkpoint(trainer)
+
+    def save_checkpoint(self, trainer: Trainer) -> None:
+        """Write the checkpoint and the last model.
+
+        Raises
+        ------
+        TrainingDivergedError
+            The weights are not finite: the checkpoint before is kept.
+        """
+        present = Snapshot.take(trainer.net, trainer.optimizer)
+        if not present.is_finite():
+            raise TrainingDivergedError(
+                f"[training] weights are not finite after step {trainer.progress.step}; "
+                f"the last good checkpoint is {self.run.checkpoint}"
+            )
+        arrays, numbers = present.pack("present")
+        values: dict[str, Any] = {
+            "progress": trainer.progress.to_dict(),
+            "patience": vars(trainer.patience),
+            "optimizer": numbers,
+            "random_state": list(trainer.net.random_state),
+            "network": trainer.net.to_json(),
+            "fingerprint": self.data.fingerprint,
+            "metrics_bytes": self.run.metrics_size(),
+        }
+        if trainer.best is not None:
+            best_arrays, values["best_optimizer"] = trainer.best.pack("best")
+            arrays |= best_arrays
+        if trainer.state is not None:
+            arrays["carried"] = np.asarray(trainer.state.flat)
+            values["carried"] = [trainer.state.batch, trainer.state.steps]
+        write_checkpoint(self.run.checkpoint, arrays, values)
+        trainer.net.save(
+            self.run.last, describe_data(self.data, self.experiment, trainer.progress.step)
+        )
+        self._checkpoint_time = time.monotonic()
+
+    def load_checkpoint(self, trainer: Trainer) -> None:
+        """Bring the trainer to the state of the checkpoint, and the run folder with it."""
+        path = self.run.checkpoint
+        arrays, values = read_checkpoint(path)
+        if values["fingerprint"] != self.data.fingerprint:
+            raise ValueError(f"[training] the data have changed since {path} was written")
+        if json.loads(values["network"]) != json.loads(trainer.net.to_json()):
+            raise ValueError(f"[training] {path} belongs to another network")
+        present = Snapshot.unpack("present", arrays, values["optimizer"])
+        if present.parameters.shape != trainer.net.parameters.shape:
+            raise ValueError(f"[training] {path} belongs to another network")
+        present.restore(trainer.net, trainer.optimizer)
+        trainer.net.random_state = tuple(values["random_state"])
+        trainer.progress = Progress(**values["progress"])
+        trainer.patience = Patience(**values["patience"])
+        if "best_optimizer" in values:
+            trainer.best = Snapshot.unpack("best", arrays, values["best_optimizer"])
+            self._save_best_model(trainer)
+        if "carried" in values:
+            batch, steps = values["carried"]
+            trainer.state = trainer.net.initial_state(batch)
+            trainer.state.flat[...] = arrays["carried"]
+            trainer.state.steps = steps
+        self.run.truncate_metrics(values["metrics_bytes"])
+
+    def finish(self, result: Result) -> None:
+        """Write the result and the curves."""
+        write_json(self.run.result, result.to_dict())
+        self.draw()

@@ -1,0 +1,323 @@
+"""The training loop.
+
+    top of the loop:  validation due? -> end reached? -> checkpoint due? -> one step
+
+A run can be cut anywhere and continued from its checkpoint as if nothing had happened, because a
+step depends on the checkpoint alone: batches are a function of (seed, epoch, position) and dropout
+of the network's random state.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import optim
+from ..data import Batch, Data, Prefetcher
+from .diagnose import TrainingDivergedError, first_bad_layer
+from .evaluation import evaluate
+from .objectives import Averages, objective_for
+from .patience import Patience
+from .progress import Progress, Result
+from .recorder import Recorder
+from .reporter import Reporter
+from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from .config import TrainingConfig
+    from .run_folder import RunFolder
+
+__all__ = ["Trainer"]
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Trains a network on data by a `TrainingConfig`.
+
+    Parameters
+    ----------
+    net : Network
+        Trained in place. After `fit` it holds the weights that were tested: the best ones, or the
+        last.
+    data : Data
+    config : TrainingConfig
+    run : RunFolder, optional
+        Where records, models and checkpoints go; None: nothing is written.
+    reporter : Reporter, optional
+        Told of every step; None: silent.
+    experiment : dict, optional
+        JSON values stored in the model files, so that they can be evaluated later.
+    tensorboard : bool, default True
+        Whether to write TensorBoard events into the run folder.
+
+    Examples
+    --------
+    >>> import indrnn_engine as ie
+    >>> data = ie.data.adding.load(time_steps=10, steps_per_epoch=5, test_batches=2)
+    >>> layers = ie.architectures.plain(1, 8, 1, time_steps=10, batch_norm=None)
+    >>> net = ie.Network(layers, input_size=2)
+    >>> trainer = ie.training.Trainer(net, data, ie.training.TrainingConfig(epochs=2))
+    >>> result = trainer.fit()
+    >>> result.reason, result.step
+    ('steps', 10)
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        data: Data,
+        config: TrainingConfig,
+        *,
+        run: RunFolder | None = None,
+        reporter: Reporter | None = None,
+        experiment: dict[str, Any] | None = None,
+        tensorboard: bool = True,
+    ) -> None:
+        if data.train.num_batches() < 1:
+            raise ValueError("[training] the training split must hold at least one batch")
+        self.net = net
+        self.data = data
+        self.config = config
+        self.run = run
+        self.reporter = Reporter() if reporter is None else reporter
+        self.objective = objective_for(data)
+        self.optimizer = _make_optimizer(net, config)
+        self.total_steps = config.total_steps(data.train.num_batches())
+        self.schedule = config.schedule_for(self.total_steps)
+        self.progress = Progress()
+        self.patience = Patience(config.patience, config.patience_factor)
+        self.best: Snapshot | None = None
+        self.state: Any = None
+        self.recorder = None if run is None else Recorder(run, data, experiment, tensorboard)
+        self._stop = threading.Event()
+        self._samples = 0
+        self._step_seconds = 0.0
+
+    @property
+    def learning_rate(self) -> float:
+        """Rate of the next step."""
+        return self.schedule(self.progress.step) * self.patience.scale
+
+    def stop(self) -> None:
+        """End `fit` after the step in progress, with a checkpoint; any thread may call it."""
+        self._stop.set()
+
+    def resume(self) -> None:
+        """Continue from the checkpoint of the run folder.
+
+        Raises
+        ------
+        ValueError, OSError
+            The checkpoint is missing, damaged, or belongs to other data or another network.
+        """
+        if self.recorder is None:
+            raise ValueError("[training] resume needs a run folder")
+        self.recorder.load_checkpoint(self)
+
+    def fit(self) -> Result:
+        """Train until the configuration's end, `stop`, or the time limit.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        TrainingDivergedError
+            A loss, gradient or weight is not finite. The last checkpoint is kept.
+        """
+        if self.recorder is not None:
+            self.recorder.start(self)
+        self.reporter.started(self)
+        started = time.perf_counter()
+        before = self.progress.seconds
+        try:
+            progress = self.progress
+            with Prefetcher(
+                self.data.train, self.config.seed, progress.epoch, progress.position
+            ) as batches:
+                while True:
+                    progress.seconds = before + time.perf_counter() - started
+                    if self._evaluation_due():
+                        self._validate()
+                    reason = self._end(time.perf_counter() - started)
+                    if reason:
+                        break
+                    if self.recorder is not None:
+                        self.recorder.checkpoint_if_due(self)
+                    self._train_step(*next(batches))
+            progress.seconds = before + time.perf_counter() - started
+            result = self._finish(reason)
+        finally:
+            if self.recorder is not None:
+                self.recorder.close()
+        self.reporter.finished(self, result)
+        return result
+
+    def _train_step(self, epoch: int, position: int, batch: Batch) -> None:
+        started = time.perf_counter()
+        net, config = self.net, self.config
+        net.zero_gradients()
+        before = self.state if batch.carry else None
+        output, self.state = net.forward(batch.x, before, batch.lengths, training=True)
+        loss, gradient = self.objective.loss(output, batch)
+        if not math.isfinite(loss):
+            self._diverged(f"the loss is {loss}: it comes from {first_bad_layer(net, batch)}")
+        net.backward(gradient, input_gradient=False)
+        if not np.isfinite(net.gradients.sum()):
+            self._diverged(f"the gradient is not finite in {_bad_names(net.named_gradients())}")
+        if config.clip_value is not None or config.clip_norm is not None:
+            optim.clip_gradients(net, value=config.clip_value, norm=config.clip_norm)
+        self.optimizer.lr = self.learning_rate
+        self.optimizer.step()
+        if config.recurrent_bound is not None:
+            optim.constrain_recurrent(net, config.recurrent_bound)
+
+        progress = self.progress
+        progress.step += 1
+        progress.epoch, progress.position = epoch, position + 1
+        metrics = self.objective.metrics(output, batch, loss)
+        averages = Averages(progress.sums, progress.weight)
+        averages.add(metrics, self.objective.weight(batch))
+        progress.sums, progress.weight = averages.sums, averages.weight
+        self._samples += batch.size
+        self._step_seconds += time.perf_counter() - started
+        speed = self._samples / self._step_seconds
+        if progress.step % config.log_every == 0:
+            self._record("train", averages.means(), speed)
+            progress.sums, progress.weight = {}, 0.0
+            self._samples, self._step_seconds = 0, 0.0
+        self.reporter.stepped(self, metrics, speed)
+
+    def _evaluation_due(self) -> bool:
+        if self.data.validation is None:
+            return False
+        step = self.progress.step
+        every = self.config.evaluate_every or self.data.train.num_batches()
+        due = step % every == 0 or step >= self.total_steps
+        return due and self.progress.last_evaluation != step
+
+    def _validate(self) -> None:
+        assert self.data.validation is not None
+        progress, objective = self.progress, self.objective
+        metrics = evaluate(
+            self.net,
+            self.data.validation,
+            objective,
+            seed=self.config.seed,
+            stopped=self._stop.is_set,
+        )
+        if metrics is None:  # stopped: it is still due when the run continues
+            return
+        if not all(map(math.isfinite, metrics.values())):
+            self._diverged("the validation loss is not finite")
+        progress.last_evaluation = progress.step
+        improved = progress.best is None or objective.key(metrics) > objective.key(progress.best)
+        if improved:
+            self.best = Snapshot.take(self.net, self.optimizer)
+            progress.best, progress.best_step, progress.since_best = metrics, progress.step, 0
+        else:
+            progress.since_best += 1
+        self._record("validation", metrics)
+        self.reporter.evaluated(self, metrics, improved=improved)
+        self._decide(metrics, improved=improved)
+        if improved and self.recorder is not None:
+            self.recorder.save_best(self)
+
+    def _decide(self, metrics: dict[str, float], *, improved: bool) -> None:
+        """Apply what follows from a validation: the papers' rule, the target, the early stop."""
+        config, progress = self.config, self.progress
+        if self.patience.update(improved=improved) and self.best is not None:
+            self.best.restore(self.net, self.optimizer)
+            self.reporter.noted(
+                self,
+                f"back to the weights of step {progress.best_step}, "
+                f"learning rate {self.learning_rate:.3g}",
+            )
+            if self.learning_rate < config.minimum_learning_rate:
+                progress.ending = "learning rate"
+        if config.early_stop and progress.since_best >= config.early_stop:
+            progress.ending = "early stop"
+        if config.stop_at is not None and self.objective.reached(metrics, config.stop_at):
+            progress.ending = "target"
+
+    def _end(self, session_seconds: float) -> str:
+        """Why training ends now; empty: it goes on."""
+        config = self.config
+        if self.progress.step >= self.total_steps:
+            return "steps"
+        if self.progress.ending:
+            return self.progress.ending
+        if self._stop.is_set():
+            return "interrupted"
+        if config.max_minutes is not None and session_seconds >= 60.0 * config.max_minutes:
+            return "time"
+        return ""
+
+    def _finish(self, reason: str) -> Result:
+        progress = self.progress
+        if self.recorder is not None:
+            self.recorder.save_checkpoint(self)
+        test = None
+        if reason != "interrupted":
+            if self.config.final_model == "best" and self.best is not None:
+                self.best.restore(self.net, self.optimizer)
+            if self.data.test is not None:
+                test = evaluate(
+                    self.net,
+                    self.data.test,
+                    self.objective,
+                    seed=self.config.seed,
+                    stopped=self._stop.is_set,
+                )
+            if test is not None:
+                self._record("test", test)
+        result = Result(
+            reason, progress.step, progress.seconds, progress.best_step, progress.best, test
+        )
+        if self.recorder is not None:
+            self.recorder.finish(result)
+        return result
+
+    def _record(self, split: str, metrics: dict[str, float], speed: float | None = None) -> None:
+        if self.recorder is None:
+            return
+        record: dict[str, Any] = {"split": split, "step": self.progress.step}
+        record |= {"epoch": self.progress.epoch, **metrics}
+        if speed is not None:
+            # The rate of the step just done.
+            record |= {"learning_rate": self.optimizer.lr, "samples_per_second": round(speed, 2)}
+        record["seconds"] = round(self.progress.seconds, 3)
+        self.recorder.record(record)
+
+    def _diverged(self, what: str) -> None:
+        where = ""
+        if self.run is not None and self.run.checkpoint.is_file():
+            where = f"; the last good checkpoint is {self.run.checkpoint}"
+        raise TrainingDivergedError(
+            f"[training] stopped at step {self.progress.step + 1}: {what}{where}. "
+            "A lower learning rate often helps"
+        )
+
+
+def _make_optimizer(net: Network, config: TrainingConfig) -> Any:
+    if config.optimizer == "sgd":
+        return optim.SGD(
+            net, config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+    return optim.Adam(
+        net, config.learning_rate, weight_decay=config.weight_decay, decoupled=config.decoupled
+    )
+
+
+def _bad_names(arrays: dict[str, Any]) -> str:
+    return (
+        ", ".join(name for name, view in arrays.items() if not np.isfinite(view).all()) or "its sum"
+    )
