@@ -1,4 +1,4 @@
-"""Wrong arguments of a network's calls: each message names the argument, what came, what is needed."""
+"""Wrong arguments of a network's calls: each message names the argument and says what it must be."""
 
 from __future__ import annotations
 
@@ -309,14 +309,13 @@ def test_settings(call, error, message):
         call()
 
 
-def test_a_failed_call_changes_nothing():
-    """After an error the network still gives what it gave before, and a waiting backward still runs."""
+def test_a_refused_call_changes_nothing():
+    """After an error the parameters are what they were, and a waiting backward still runs."""
     net = ready()
     before = net.parameters.copy()
     with pytest.raises(ValueError, match="dy must"):
         net.backward(array(T, B, 3))
     with pytest.raises(ValueError, match="lengths"):
-        net.forward(array(T, B, INPUTS), lengths=np.array([9, 9, 9]))
-    assert np.array_equal(net.parameters, before)
-    net.forward(array(T, B, INPUTS), training=True)
+        net.forward(array(T, B, INPUTS), lengths=np.array([9, 9, 9]), training=True)
     net.backward(array(T, B, 2))
+    assert np.array_equal(net.parameters, before)

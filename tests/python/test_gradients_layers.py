@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness import (
+from closeness import (
     AUTOGRAD_TOLERANCE,
     FINITE_DIFFERENCE_TOLERANCE,
     FLOAT32_TOLERANCE,
-    SHAPES,
     assert_close,
+)
+from harness import (
+    SHAPES,
     assert_same_outcome,
     engine_outcome,
     finite_difference_outcome,

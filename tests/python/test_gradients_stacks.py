@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import indrnn_engine as ie
-from harness import (
+from closeness import (
     AUTOGRAD_TOLERANCE,
     FINITE_DIFFERENCE_TOLERANCE,
     FLOAT32_TOLERANCE,
+    assert_close,
+)
+from harness import (
     SHAPES,
     Shape,
-    assert_close,
     assert_same_outcome,
     engine_outcome,
     finite_difference_outcome,

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closeness import AUTOGRAD_TOLERANCE, assert_all_close, assert_close
 from harness import (
-    AUTOGRAD_TOLERANCE,
     Shape,
-    assert_all_close,
-    assert_close,
     assert_same_outcome,
     engine_forward,
     engine_outcome,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
-from harness import assert_close
-from reference.layers import LAYERS
 
+import reference
+from closeness import assert_close
 from indrnn_engine import nn
+from reference.layers import LAYERS
 
 TIME_STEPS, BATCH = 5, 4
 LAYER_SPECS = [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import indrnn_engine as ie
-from harness import assert_close, randomize
+from closeness import assert_close
+from harness import randomize
 from indrnn_engine import nn
 
 torch = pytest.importorskip("torch")
