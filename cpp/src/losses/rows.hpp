@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <numeric>
-#include <vector>
 
 #include "core/check.hpp"
 #include "core/threads.hpp"
@@ -30,17 +30,19 @@ inline std::int64_t count_rows(const std::uint8_t* mask, std::int64_t rows) {
   return mask == nullptr ? rows : rows - std::count(mask, mask + rows, std::uint8_t{0});
 }
 
-// The sum of block_sum(first, last) over blocks of some 2^15 elements, in parallel. Where the blocks lie follows from
-// the shape alone, so the sum has the same bits for any number of threads.
+// The sum of block_sum(first, last) over blocks of at least 2^15 elements, in parallel. Where the blocks lie follows
+// from the shape alone, so the sum has the same bits for any number of threads.
 template <class BlockSum>
 double sum_over_blocks(std::int64_t rows, std::int64_t features, const BlockSum& block_sum) {
-  const std::int64_t block = std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, features));
+  constexpr std::int64_t max_blocks = 256;
+  const std::int64_t block = std::max(
+      {std::int64_t{1}, 32768 / std::max<std::int64_t>(1, features), (rows + max_blocks - 1) / max_blocks});
   const std::int64_t blocks = (rows + block - 1) / block;
-  std::vector<double> sums(static_cast<std::size_t>(blocks));
+  std::array<double, max_blocks> sums{};
   parallel_for(blocks, [&](std::int64_t task, int) {
     sums[static_cast<std::size_t>(task)] = block_sum(task * block, std::min(rows, (task + 1) * block));
   });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
+  return std::accumulate(sums.begin(), sums.begin() + blocks, 0.0);
 }
 
 }  // namespace indrnn::losses
