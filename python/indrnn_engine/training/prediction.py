@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.arrays import as_dataset
 from ..data.mnist import permutation
+from ..data.ragged import as_dataset
 from ..data.sequences import SequenceDataset, SequenceSource
 from ..data.text import encode
 from .run_folder import RunFolder
@@ -65,14 +65,14 @@ def prepare(x: Any, lengths: Any, description: dict[str, Any]) -> SequenceDatase
     Parameters
     ----------
     x, lengths : arrays
-        As in `indrnn_engine.data.arrays`.
+        As in `indrnn_engine.data.ragged.as_dataset`.
     description : dict
         Of the model, from `read_description`.
 
     Raises
     ------
     ValueError
-        See `indrnn_engine.data.arrays.as_dataset`.
+        See `indrnn_engine.data.ragged.as_dataset`.
     """
     dataset = as_dataset(x, None, lengths)
     stored = description.get("data", {})
