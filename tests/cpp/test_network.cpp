@@ -36,7 +36,7 @@ struct Batch {
     }
     for (std::int64_t b = 0; b < batch; ++b) lengths.push_back(b % 3 == 2 ? 0 : time_steps - b % 3);
     resets.assign(static_cast<std::size_t>(time_steps * batch), 0);
-    resets[resets.size() / 2] = 1;
+    if (!resets.empty()) resets[resets.size() / 2] = 1;
     options.lengths = {lengths.data(), Shape{batch}};
     options.resets = {resets.data(), Shape{time_steps, batch}};
   }
