@@ -172,9 +172,10 @@ py::array input_array(py::handle object, const Argument& argument, DType dtype) 
 
 py::array float_array(py::handle object, const Argument& argument) {
   const py::array array = any_array(object, argument, "float32 or float64");
-  require_rank(array, argument);
   for (const DType dtype : {DType::float32, DType::float64}) {
-    if (has_dtype(array, dtype)) return behaved_array(array, dtype);
+    if (!has_dtype(array, dtype)) continue;
+    require_rank(array, argument);
+    return behaved_array(array, dtype);
   }
   throw py::type_error(argument.prefix() + " must be float32 or float64, got " + name_of_dtype(array) +
                        "; use " + argument.name + ".astype(np.float32)");

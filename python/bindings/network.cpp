@@ -92,22 +92,25 @@ py::tuple backward(SharedNetwork& shared, py::handle dy_object, const State* dst
   return py::make_tuple(dx, before);
 }
 
-py::array step(SharedNetwork& shared, py::handle x_object, State& state, py::handle out) {
+// Updates the given state, or a new one, and returns it behind y.
+py::tuple step(SharedNetwork& shared, py::handle x_object, std::shared_ptr<State> state, py::handle out) {
   Network& network = shared.network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const py::array given = input_array(x_object, {"step", "x", letters}, input_dtype(network));
-  const py::array x = apart_from(given, state.flat.view());
+  if (!state) state = std::make_shared<State>(network.initial_state(given.shape(0)));
+  const ConstTensorView state_view = state->flat.view();
+  const py::array x = apart_from(given, state_view);
   const Shape sequence = network.output_shape(1, x.shape(0));
   const Argument out_argument{"step", "out"};
   py::array y = output_array(out, out_argument, network.options().dtype,
                              Shape{sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
   const TensorView y_view = writable_view_of(y);
   require_apart(y_view, out_argument, view_of(x), "x");
-  require_apart(y_view, out_argument, state.flat.view(), "the state");
+  require_apart(y_view, out_argument, state_view, "the state");
   require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
   const ConstTensorView x_view = view_of(x);
-  using_network(shared, "step", [&](Network& held) { held.step(x_view, y_view, state); });
-  return y;
+  using_network(shared, "step", [&](Network& held) { held.step(x_view, y_view, *state); });
+  return py::make_tuple(y, state);
 }
 
 py::dict views_by_name(const std::vector<NamedView>& views, const py::object& self) {
@@ -170,7 +173,7 @@ void register_network(py::module_& module) {
       .def("forward", &forward, py::arg("x"), py::arg("state"), py::arg("lengths"), py::arg("training"),
            py::arg("keep"), py::arg("resets"), py::arg("out"))
       .def("backward", &backward, py::arg("dy"), py::arg("dstate"), py::arg("input_gradient"))
-      .def("step", &step, py::arg("x"), py::arg("state").none(false), py::arg("out"))
+      .def("step", &step, py::arg("x"), py::arg("state"), py::arg("out"))
       .def("zero_gradients",
            [](SharedNetwork& self) {
              using_network(self, "zero_gradients", [](Network& held) { held.zero_gradients(); });

@@ -318,13 +318,8 @@ class Network:
         >>> bool(np.allclose(y_t, net.forward(x)[0][-1]))
         True
         """
-        if state is None:
-            # A scalar or a list is no batch: the engine's own message says what x must be.
-            sizes = np.shape(x) if hasattr(x, "shape") else ()
-            state = self.initial_state(int(sizes[0]) if sizes else 0)
-        core = _core_state("step", "state", state)
-        assert core is not None
-        return self._core.step(x, core, out), state
+        y, after = self._core.step(x, _core_state("step", "state", state), out)
+        return y, State._of(after) if state is None else state
 
     def initial_state(self, batch: int) -> State:
         """Return a zero state for `batch` sequences."""

@@ -171,7 +171,9 @@ class Trainer:
         if not math.isfinite(loss):
             self._diverged(f"the loss is {loss}: it comes from {first_bad_layer(net, batch)}")
         net.backward(gradient, input_gradient=False)
-        if not np.isfinite(net.gradients.sum()):
+        with np.errstate(all="ignore"):
+            total = net.gradients.sum()  # finite unless a gradient is not: one pass, no temporary
+        if not np.isfinite(total):
             self._diverged(f"the gradient is not finite in {_bad_names(net.named_gradients())}")
         if config.clip_value is not None or config.clip_norm is not None:
             optim.clip_gradients(net, value=config.clip_value, norm=config.clip_norm)
