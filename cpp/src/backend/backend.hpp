@@ -26,6 +26,7 @@ struct ForwardCall {
   const std::uint8_t* resets = nullptr;   // [T, B] or nullptr
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;
+  std::int64_t start_step = 0;  // time steps since the state was reset
 };
 
 struct BackwardCall {

@@ -128,7 +128,7 @@ class Statistics : public BatchNorm<T> {
  public:
   using BatchNorm<T>::BatchNorm;
 
-  std::size_t memory_bytes(const Geometry& geometry, Mode) const override {
+  std::size_t memory_bytes(const Geometry& geometry, std::int64_t, Mode) const override {
     return NormMemory<T>::bytes(this->features(), geometry.lanes);
   }
 

@@ -32,7 +32,7 @@ class Dropout : public cpu::Runner<T> {
   Dropout(const Graph& graph, const Node& node)
       : cpu::Runner<T>(graph, node), p_(read_spec<nn::Dropout>(node.spec, node.path).p) {}
 
-  std::size_t memory_bytes(const Geometry& geometry, Mode mode) const override {
+  std::size_t memory_bytes(const Geometry& geometry, std::int64_t, Mode mode) const override {
     if (!mode.training) return 0;
     return static_cast<std::size_t>(geometry.batch * features()) * sizeof(T);
   }

@@ -67,6 +67,7 @@ class Output : public cpu::Runner<T> {
   using cpu::Runner<T>::Runner;
 
   void forward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
+    if (run.again) return;
     const T* rows = run.value(this->node_.inputs[0], chunk);
     if (this->input_value().sequence) {
       scatter(chunk, run.geometry().batch, this->input_value().features, rows, run.y);

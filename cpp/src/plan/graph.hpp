@@ -77,6 +77,7 @@ struct Node {
   bool transparent_forward = false;   // output is the input, untouched
   bool transparent_backward = false;  // input gradient is the output gradient, untouched
   Barrier barrier = Barrier::none;    // behind this node
+  bool barrier_spans_time = true;     // false: what it waits for is all samples of each step
 };
 
 struct Graph {

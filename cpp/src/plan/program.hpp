@@ -11,6 +11,8 @@ namespace indrnn {
 struct Mode {
   bool training = false;  // batch statistics and dropout
   bool keep = false;      // backward will follow
+  bool recompute =
+      false;  // keep the states at the borders of windows only, and run a window again in backward
   bool operator==(const Mode&) const = default;
 };
 

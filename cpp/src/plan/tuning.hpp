@@ -15,6 +15,8 @@ inline constexpr std::int64_t most_lanes = 16;
 inline constexpr std::int64_t least_lanes = 2;
 inline constexpr std::int64_t least_lane_rows = 256;
 inline constexpr std::int64_t lane_gradient_bytes = 256 * 1024 * 1024;
+// Where windows of time are run again in backward: what one window keeps.
+inline constexpr std::int64_t window_bytes = 64 * 1024 * 1024;
 // Inputs up to this many features are outer products in registers, not matrix products.
 inline constexpr std::int64_t outer_product_inputs = 4;
 

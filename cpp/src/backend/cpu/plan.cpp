@@ -5,6 +5,7 @@
 
 #include "indrnn/error.hpp"
 #include "plan/intervals.hpp"
+#include "plan/tuning.hpp"
 
 namespace indrnn::cpu {
 namespace {
@@ -41,18 +42,27 @@ class PlanMaker {
     if (plan_.program.mode.keep) place_scratch(&Segment::backward, plan_.backward_values, plan_.gradients);
   }
 
-  void place_sums(const std::function<std::size_t(int, const Geometry&)>& node_bytes) {
+  void place_sums(const std::function<std::size_t(int, const Geometry&, std::int64_t)>& node_bytes) {
     const Geometry& geometry = plan_.geometry;
     const bool keep = plan_.program.mode.keep;
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      plan_.node_memory.push_back(take(round_up(node_bytes(static_cast<int>(i), geometry))));
+      plan_.node_memory.push_back(
+          take(round_up(node_bytes(static_cast<int>(i), geometry, plan_.window_steps))));
     }
     for (const StateSlot& state : graph_.states) {
       plan_.carries.push_back(take(bytes_of(geometry.batch, state.features, element_bytes_)));
       if (!keep) continue;
       plan_.boundaries.push_back(
-          take(bytes_of(geometry.chunks, geometry.batch, state.features, element_bytes_)));
+          take(bytes_of(plan_.window_chunks, geometry.batch, state.features, element_bytes_)));
       plan_.carry_gradients.push_back(take(bytes_of(geometry.batch, state.features, element_bytes_)));
+    }
+    if (keep && plan_.program.mode.recompute) {
+      for (const StateSlot& state : graph_.states) {
+        plan_.window_states.push_back(
+            take(bytes_of(plan_.windows, geometry.batch, state.features, element_bytes_)));
+      }
+      const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_bytes_;
+      plan_.inputs = take(bytes_of(geometry.time_steps, geometry.batch, graph_.input_size, element));
     }
     plan_.lengths = take(bytes_of(geometry.batch, sizeof(std::int64_t)));
     if (keep) {
@@ -60,7 +70,7 @@ class PlanMaker {
       plan_.lane_matrices = take(bytes_of(geometry.lanes, graph_.parameter_elements, element_bytes_));
       plan_.lane_vectors = take(bytes_of(geometry.lanes, graph_.vector_elements, sizeof(double)));
     }
-    plan_.valid_steps = take(bytes_of(plan_.workers, bytes_of(plan_.largest_lane(), sizeof(std::int64_t))));
+    plan_.valid_steps = take(bytes_of(plan_.workers, bytes_of(plan_.largest_lane, sizeof(std::int64_t))));
     plan_.arenas = take(bytes_of(plan_.workers, plan_.arena_bytes));
   }
 
@@ -83,7 +93,7 @@ class PlanMaker {
     for (std::size_t i = 0; i < offsets_.size(); ++i) {
       const Storage& each = storage(static_cast<int>(i));
       if (!each.full) continue;
-      const std::int64_t steps = each.sequence ? plan_.geometry.time_steps : 1;
+      const std::int64_t steps = each.sequence ? plan_.window_steps : 1;
       intervals.push_back({rows_bytes(each, steps, plan_.geometry.batch), each.first, each.last});
       storage_of.push_back(i);
     }
@@ -106,7 +116,7 @@ class PlanMaker {
             intervals[static_cast<std::size_t>(known - storage_of.begin())].last = position;
             continue;
           }
-          const std::int64_t rows = segment.sequence ? plan_.geometry.chunk_rows() : plan_.largest_lane();
+          const std::int64_t rows = segment.sequence ? plan_.geometry.chunk_rows() : plan_.largest_lane;
           intervals.push_back({rows_bytes(storage(index), rows, 1), position, position});
           storage_of.push_back(index);
         }
@@ -150,9 +160,7 @@ class PlanMaker {
   std::vector<std::size_t> offsets_;  // by storage
 };
 
-}  // namespace
-
-std::int64_t Plan::largest_lane() const {
+std::int64_t largest_lane(const Geometry& geometry) {
   std::int64_t largest = 0;
   for (std::int64_t lane = 0; lane < geometry.lanes; ++lane) {
     largest = std::max(largest, geometry.first_sample(geometry.first_tile(lane + 1)) -
@@ -161,9 +169,26 @@ std::int64_t Plan::largest_lane() const {
   return largest;
 }
 
-Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::size_t element_bytes, int workers,
-               const std::function<std::size_t(int node, const Geometry&)>& node_bytes) {
+void cut_windows(const Graph& graph, std::int64_t element_bytes, Plan& plan) {
+  const Geometry& geometry = plan.geometry;
+  plan.window_chunks = geometry.chunks;
+  if (plan.program.mode.keep && plan.program.mode.recompute) {
+    std::int64_t features = 0;
+    for (const Value& value : graph.values) features += value.features;
+    const std::int64_t chunk_bytes =
+        std::max<std::int64_t>(1, geometry.batch * geometry.chunk_steps * features * element_bytes);
+    plan.window_chunks = std::clamp<std::int64_t>(tuning::window_bytes / chunk_bytes, 1, geometry.chunks);
+  }
+  plan.windows = (geometry.chunks + plan.window_chunks - 1) / plan.window_chunks;
+  plan.window_steps = plan.windows == 1 ? geometry.time_steps : plan.window_chunks * geometry.chunk_steps;
+}
+
+}  // namespace
+
+Plan make_plan(
+    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
+    int workers,
+    const std::function<std::size_t(int node, const Geometry&, std::int64_t window_steps)>& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
   std::int64_t widest = 1;
@@ -174,6 +199,8 @@ Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int6
   plan.geometry = make_geometry(time_steps, batch, widest, element, graph.parameter_elements * element);
   plan.workers =
       static_cast<int>(std::clamp<std::int64_t>(workers, 1, std::max<std::int64_t>(1, plan.geometry.lanes)));
+  plan.largest_lane = largest_lane(plan.geometry);
+  cut_windows(graph, element, plan);
   PlanMaker maker(graph, element_bytes, plan);
   maker.place_values();
   maker.place_sums(node_bytes);

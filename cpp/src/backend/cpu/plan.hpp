@@ -22,14 +22,20 @@ struct Plan {
   Program program;
   Geometry geometry;
   int workers = 1;
+  // Full values hold the steps of one window: all of T, or some chunks where windows are run again in backward.
+  std::int64_t window_steps = 0;
+  std::int64_t window_chunks = 0;
+  std::int64_t windows = 1;
 
   // By value. What has chunk size may lie in different places in the two passes.
   std::vector<Place> forward_values, backward_values, gradients;
   std::vector<std::size_t> node_memory;  // by node: the runner's own
   std::vector<std::size_t> carries;      // by state: [B, F], the state as time is walked
   std::vector<std::size_t>
-      boundaries;  // by state: [chunks, B, F], the state each chunk started from; keep only
+      boundaries;  // by state: [chunks of a window, B, F], the state each chunk started from; keep only
   std::vector<std::size_t> carry_gradients;  // by state: [B, F]; keep only
+  std::vector<std::size_t> window_states;    // by state: [windows, B, F]; recompute only
+  std::size_t inputs = 0;                    // copy of x; recompute only
   std::size_t lengths = 0;                   // int64 [B]
   std::size_t resets = 0;                    // uint8 [T, B]; keep only
   std::size_t lane_matrices = 0;             // [lanes, parameters]; keep only
@@ -39,12 +45,13 @@ struct Plan {
   std::size_t arena_bytes = 0;
   std::size_t total_bytes = 0;
 
-  std::int64_t largest_lane() const;  // samples
+  std::int64_t largest_lane = 0;  // samples
 };
 
 // node_bytes: what the runner of a node wants for itself under this geometry.
-Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::size_t element_bytes, int workers,
-               const std::function<std::size_t(int node, const Geometry&)>& node_bytes);
+Plan make_plan(
+    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
+    int workers,
+    const std::function<std::size_t(int node, const Geometry&, std::int64_t window_steps)>& node_bytes);
 
 }  // namespace indrnn::cpu

@@ -1,6 +1,7 @@
 // One call of forward or backward: the plan, the memory it lies in, and what the caller gave.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "backend/cpu/plan.hpp"
@@ -33,6 +34,9 @@ struct Run {
   T* buffers = nullptr;
   std::uint64_t seed = 0;  // dropout draws from (seed, forwards, sample, feature, node)
   std::uint64_t forwards = 0;
+  std::int64_t start_step = 0;  // time steps since the state was reset, before this call
+  std::int64_t window_first_chunk = 0;
+  bool again = false;  // a window's forward, run a second time inside backward
 
   // The caller's arrays, time-major. x or y of forward; dy, dx of backward.
   const void* x = nullptr;  // [T, B, I], or int64 [T, B]
@@ -44,6 +48,10 @@ struct Run {
 
   const Geometry& geometry() const { return plan->geometry; }
   Mode mode() const { return plan->program.mode; }
+  std::int64_t window_first_step() const { return window_first_chunk * plan->geometry.chunk_steps; }
+  std::int64_t window_steps() const {  // of this window: the last may be shorter
+    return std::min(plan->window_steps, plan->geometry.time_steps - window_first_step());
+  }
 
   T* value(int id, const Chunk& chunk) {
     return at<T>(chunk.backward_pass ? plan->backward_values : plan->forward_values, id, chunk);
@@ -78,7 +86,8 @@ struct Run {
     return state_rows(plan->carry_gradients, state, chunk.first_sample);
   }
   T* boundary(int state, const Chunk& chunk) {
-    return state_rows(plan->boundaries, state, chunk.index * plan->geometry.batch + chunk.first_sample);
+    return state_rows(plan->boundaries, state,
+                      (chunk.index - window_first_chunk) * plan->geometry.batch + chunk.first_sample);
   }
 
   template <class Element>
@@ -99,9 +108,9 @@ struct Run {
       return pointer<Element>(plan->arenas + static_cast<std::size_t>(chunk.worker) * plan->arena_bytes +
                               place.offset);
     }
-    const std::int64_t row = value.sequence
-                                 ? chunk.first_sample * plan->geometry.time_steps + chunk.first_step
-                                 : chunk.first_sample;
+    const std::int64_t row =
+        value.sequence ? chunk.first_sample * plan->window_steps + chunk.first_step - window_first_step()
+                       : chunk.first_sample;
     return pointer<Element>(place.offset) + row * value.features;
   }
   T* state_rows(const std::vector<std::size_t>& offsets, int state, std::int64_t row) {

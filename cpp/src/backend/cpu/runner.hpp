@@ -27,7 +27,7 @@ class Runner {
   virtual void finish_backward(Run<T>&) const {}
 
   // Memory in the plan for the runner itself: run.node_memory(index).
-  virtual std::size_t memory_bytes(const Geometry&, Mode) const { return 0; }
+  virtual std::size_t memory_bytes(const Geometry&, std::int64_t /*window_steps*/, Mode) const { return 0; }
 
  protected:
   const Value& input_value() const { return graph_.values[static_cast<std::size_t>(node_.inputs[0])]; }
