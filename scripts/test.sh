@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
-# Runs every test: C++ (plain, under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer),
+# Runs every test: C++ (optimised, under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer),
 # then Python: the package, its docstrings, the documentation's code, and consumer projects in C++.
-# Arguments go to pytest.
+# A failing part does not keep the others from running. Arguments go to pytest.
 . "$(dirname "$0")/common.sh"
 scripts/setup.sh develop
 use_venv
 
+failed=()
+
+# cpp_tests <build name> <title> [cmake arguments...]
 cpp_tests() {
-  local name="$1" title="$2"
+  local name="$1" title="$2" log="build/$1/ctest.txt"
   shift 2
   say "C++ tests, $title"
-  build_cpp "$name" -DINDRNN_BUILD_TESTS=ON "$@"
-  ctest --test-dir "build/$name" --output-on-failure --no-tests=error -j "$CMAKE_BUILD_PARALLEL_LEVEL" --quiet \
-    --output-log "build/$name/ctest.txt" || { cat "build/$name/ctest.txt"; exit 1; }
-  tail -n 4 "build/$name/ctest.txt"
+  if ! build_cpp "$name" -DINDRNN_BUILD_TESTS=ON "$@"; then
+    failed+=("C++ build, $title")
+  elif ctest --test-dir "build/$name" --output-on-failure --no-tests=error -j "$CMAKE_BUILD_PARALLEL_LEVEL" \
+    >"$log" 2>&1; then
+    grep 'tests passed' "$log"
+  else
+    grep -Ev '^ *Start +[0-9]+:|   Passed  ' "$log"
+    failed+=("C++ tests, $title")
+  fi
 }
 
 export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
@@ -24,4 +32,10 @@ cpp_tests thread "ThreadSanitizer" -DINDRNN_SANITIZE=thread -DINDRNN_BUILD_SHARE
 
 say "Python tests"
 mkdir -p build/logs
-python -m pytest --pyargs tests/python indrnn_engine "$@" | tee build/logs/pytest.txt
+python -m pytest --pyargs tests/python indrnn_engine "$@" 2>&1 | tee build/logs/pytest.txt ||
+  failed+=("Python tests")
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '\nfailed: %s\n' "${failed[@]}" >&2
+  exit 1
+fi
