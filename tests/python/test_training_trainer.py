@@ -221,7 +221,6 @@ def test_bad_loss_stops_with_step_and_layer_named(tmp_path: Path) -> None:
     assert trainer.run is not None
     with pytest.raises(TrainingDivergedError, match=r"step 13: the loss is nan.*1\.weight_hh"):
         trainer.fit()
-    trainer.run.release()
     again = ie.training.resume_run(trainer.run.path)  # the last good checkpoint is kept
     assert 0 < again.progress.step <= 12
     assert np.isfinite(again.net.parameters).all()

@@ -46,7 +46,8 @@ class Recorder:
         self._curves_time = 0.0
 
     def start(self, trainer: Trainer) -> None:
-        """Open the event file, and write a first checkpoint where there is none."""
+        """Lock the folder, open the event file, write a first checkpoint where there is none."""
+        self.run.acquire()
         if self._with_tensorboard:
             self._tensorboard = TensorBoard(self.run.tensorboard, trainer.progress.step)
         self._checkpoint_time = self._curves_time = time.monotonic()
@@ -54,7 +55,8 @@ class Recorder:
             self.save_checkpoint(trainer)
 
     def close(self) -> None:
-        """Close the event file."""
+        """Close the event file and unlock the folder."""
+        self.run.release()
         if self._tensorboard is not None:
             self._tensorboard.close()
             self._tensorboard = None

@@ -118,13 +118,15 @@ class RunFolder:
         return config
 
     def acquire(self) -> None:
-        """Keep other processes from training in this folder; ends with the process, or `release`.
+        """Keep others from training in this folder; ends with the process, or `release`.
 
         Raises
         ------
         BlockingIOError
             Another process trains in it.
         """
+        if self._lock is not None:
+            return
         try:
             import fcntl
         except ImportError:  # not on this system: nothing to hold
