@@ -19,6 +19,9 @@ struct NetworkOptions {
   DType dtype = DType::float32;
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:1"
   std::uint64_t seed = 0;      // of the initial parameters and of dropout
+  // "store": backward finds every activation of forward. "recompute": forward keeps the states at the borders of
+  // windows of time, and backward runs each window again: same bits, memory grows with T / window, not with T x layers.
+  std::string memory = "store";
 };
 
 // What the recurrences carry from one call to the next: one [B, F] array per entry, in one flat buffer.

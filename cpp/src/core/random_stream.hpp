@@ -9,7 +9,7 @@
 
 namespace indrnn {
 
-enum class Purpose : std::uint32_t { initial_parameters = 1, dropout = 2 };
+enum class Purpose : std::uint32_t { initial_parameters = 1, dropout = 2, zoneout = 3, row_dropout = 4 };
 
 class RandomStream {
  public:
@@ -19,11 +19,13 @@ class RandomStream {
         high_((static_cast<std::uint64_t>(static_cast<std::uint32_t>(call)) << 32) |
               (static_cast<std::uint64_t>(purpose) << 24) | owner) {}
 
-  // use(i, uniform in [0, 1)) for i in [0, count); `row` is e.g. the sample of the batch.
+  // use(i, uniform in [0, 1)) for i in [0, count); `row` is e.g. the sample of the batch. Numbers come in blocks of
+  // four, counted from first_block.
   template <class Use>
-  void uniform_floats(std::uint64_t row, std::int64_t count, const Use& use) const {
+  void uniform_floats(std::uint64_t row, std::int64_t count, const Use& use,
+                      std::int64_t first_block = 0) const {
     for (std::int64_t first = 0; first < count; first += 4) {
-      const Random4 random = draw(row, first / 4);
+      const Random4 random = draw(row, first_block + first / 4);
       for (std::int64_t i = first; i < first + 4 && i < count; ++i)
         use(i, uniform_float(random.word[i - first]));
     }

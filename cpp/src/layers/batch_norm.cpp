@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "layers/initializers.hpp"
 #include "layers/layer.hpp"
 
 namespace indrnn {
@@ -14,8 +15,14 @@ namespace {
 
 int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const std::string& path) {
   const auto spec = read_spec<nn::BatchNorm>(generic, path);
-  if (spec.mode != "sequence")
-    throw_field_error(path, generic.type, "mode must be 'sequence', got '" + spec.mode + "'");
+  const bool by_step = spec.mode == "step";
+  if (!by_step && spec.mode != "sequence") {
+    throw_field_error(path, generic.type, "mode must be one of sequence, step; got '" + spec.mode + "'");
+  }
+  if (by_step && !builder.value(input).sequence) {
+    throw_field_error(path, generic.type, "must read a sequence in mode 'step'");
+  }
+  if (by_step) check_size(spec.time_steps, "time_steps", path, generic.type);
   if (!(spec.momentum >= 0.0 && spec.momentum <= 1.0)) {
     throw_field_error(path, generic.type,
                       "momentum must be between 0 and 1, got " + std::to_string(spec.momentum));
@@ -26,21 +33,25 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
   const Value from = builder.value(input);
   const std::int64_t features = from.features;
 
-  Node statistics{.type = "BatchNorm.statistics", .path = path, .spec = generic};
+  const Shape running = by_step ? Shape{4 * spec.time_steps + 1, features} : Shape{features};
+  Node statistics{
+      .type = by_step ? "BatchNormStep.statistics" : "BatchNorm.statistics", .path = path, .spec = generic};
   const int gathered = builder.add_value({.features = features, .sequence = from.sequence});
   statistics.inputs = {input};
   statistics.outputs = {gathered};
-  statistics.parameters = {builder.add_parameter(path + ".weight", {features}, {Fill::ones}),
+  statistics.parameters = {builder.add_parameter(path + ".weight", {features},
+                                                 {Fill::uniform, spec.init_weight, spec.init_weight}),
                            builder.add_parameter(path + ".bias", {features}, {Fill::zeros})};
-  statistics.buffers = {builder.add_buffer(path + ".running_mean", {features}, 0.0),
-                        builder.add_buffer(path + ".running_var", {features}, 1.0)};
+  statistics.buffers = {builder.add_buffer(path + ".running_mean", running, 0.0),
+                        builder.add_buffer(path + ".running_var", running, 1.0)};
   statistics.transparent_forward = true;
   statistics.backward_in_place = true;
   statistics.backward_reads_input = true;
   statistics.barrier = Barrier::in_training;
+  statistics.barrier_spans_time = !by_step;
 
   Node apply = statistics;
-  apply.type = "BatchNorm.apply";
+  apply.type = by_step ? "BatchNormStep.apply" : "BatchNorm.apply";
   apply.inputs = {gathered};
   apply.outputs = {builder.add_value({.features = features, .sequence = from.sequence})};
   apply.transparent_forward = apply.backward_in_place = false;

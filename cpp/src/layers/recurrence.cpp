@@ -16,25 +16,40 @@ int lower_linear(GraphBuilder& builder, const nn::Linear& spec, int input, const
 
 namespace {
 
+Initializer recurrent_initializer(const nn::Recurrence& spec, const std::string& path,
+                                  const std::string& type) {
+  if (spec.init == "uniform") return {Fill::uniform, spec.init_low, spec.init_high};
+  if (spec.init == "normal") {
+    return {Fill::normal, (spec.init_low + spec.init_high) / 2.0, (spec.init_high - spec.init_low) / 2.0};
+  }
+  throw_field_error(path, type, "init of weight_hh must be one of uniform, normal; got '" + spec.init + "'");
+}
+
 int lower_recurrence(GraphBuilder& builder, const nn::Recurrence& spec, int input, const std::string& path,
                      const std::string& type) {
   const Value from = builder.value(input);
   if (!from.sequence) throw_field_error(path, type, "must read a sequence, not what LastStep left of one");
   if (!find_activation(spec.activation)) throw_field_error(path, type, unknown_activation(spec.activation));
+  if (!(spec.zoneout >= 0.0 && spec.zoneout < 1.0)) {
+    throw_field_error(path, type,
+                      "zoneout must be at least 0 and below 1, got " + std::to_string(spec.zoneout));
+  }
   if (!std::isfinite(spec.init_low) || !std::isfinite(spec.init_high) || spec.init_low > spec.init_high) {
     throw_field_error(path, type,
                       "init_low must not exceed init_high, both finite; got " +
                           std::to_string(spec.init_low) + " and " + std::to_string(spec.init_high));
   }
-  Node node{.type = "Recurrence", .path = path, .spec = spec};
-  node.parameters = {builder.add_parameter(path + ".weight_hh", {from.features},
-                                           {Fill::uniform, spec.init_low, spec.init_high})};
+  Node node{.type = spec.zoneout > 0.0 ? "Zoneout" : "Recurrence", .path = path, .spec = spec};
+  node.parameters = {
+      builder.add_parameter(path + ".weight_hh", {from.features}, recurrent_initializer(spec, path, type))};
   node.state = builder.add_state(path + ".hidden", from.features);
   const int output = builder.add_value({.features = from.features, .sequence = true});
   node.inputs = {input};
   node.outputs = {output};
   node.backward_reads_output = true;
-  node.forward_in_place = node.backward_in_place = true;
+  node.backward_reads_input = spec.zoneout > 0.0;
+  node.forward_in_place = spec.zoneout == 0.0;
+  node.backward_in_place = true;
   builder.add_node(std::move(node));
   return output;
 }
@@ -111,8 +126,11 @@ int lower_indrnn(GraphBuilder& builder, const nn::LayerSpec& generic, int input,
   const auto spec = read_spec<nn::IndRNN>(generic, path);
   const nn::Linear linear{
       .size = spec.size, .bias = spec.bias, .init = spec.init, .init_scale = spec.init_scale};
-  const nn::Recurrence recurrence{
-      .activation = spec.activation, .init_low = spec.init_low, .init_high = spec.init_high};
+  const nn::Recurrence recurrence{.activation = spec.activation,
+                                  .zoneout = spec.zoneout,
+                                  .init = spec.recurrent_init,
+                                  .init_low = spec.init_low,
+                                  .init_high = spec.init_high};
   return lower_recurrence(builder, recurrence, lower_linear(builder, linear, input, path, generic.type), path,
                           generic.type);
 }

@@ -7,21 +7,34 @@
 
 namespace indrnn {
 
-LayerEntry input_output();  // the ends of every network
+LayerEntry input_output();           // the ends of every network
+LayerEntry fork_and_join();          // of Residual, Concat and Bidirectional
+LayerEntry batch_norm_step_nodes();  // of BatchNorm
+LayerEntry zoneout_nodes();          // of Recurrence
 LayerEntry batch_norm_layer();
+LayerEntry bidirectional_layer();
+LayerEntry concat_layer();
 LayerEntry dropout_layer();
 LayerEntry embedding_layer();
 LayerEntry indrnn_layer();
 LayerEntry last_step_layer();
+LayerEntry layer_norm_layer();
 LayerEntry linear_layer();
+LayerEntry mean_over_time_layer();
 LayerEntry recurrence_layer();
+LayerEntry residual_layer();
+LayerEntry tied_linear_layer();
+LayerEntry time_difference_layer();
 
 namespace {
 
 const auto& table() {
   static const std::array entries = {
-      input_output(), batch_norm_layer(), dropout_layer(), embedding_layer(),
-      indrnn_layer(), last_step_layer(),  linear_layer(),  recurrence_layer(),
+      input_output(),      fork_and_join(),         batch_norm_step_nodes(), zoneout_nodes(),
+      batch_norm_layer(),  bidirectional_layer(),   concat_layer(),          dropout_layer(),
+      embedding_layer(),   indrnn_layer(),          last_step_layer(),       layer_norm_layer(),
+      linear_layer(),      mean_over_time_layer(),  recurrence_layer(),      residual_layer(),
+      tied_linear_layer(), time_difference_layer(),
   };
   return entries;
 }

@@ -56,7 +56,7 @@ namespace {
 // The bias of a Linear whose only reader is a Recurrence is added in the registers of the recurrence.
 void fuse_biases(Graph& graph) {
   for (Node& node : graph.nodes) {
-    if (node.type != "Recurrence") continue;
+    if (node.type != "Recurrence" && node.type != "Zoneout") continue;
     const int producer = graph.values[static_cast<std::size_t>(node.inputs[0])].producer;
     Node& linear = graph.nodes[static_cast<std::size_t>(producer)];
     if (linear.type != "Linear" || linear.parameters.size() < 2) continue;

@@ -11,6 +11,15 @@
 
 namespace indrnn {
 
+namespace {
+
+bool spans_time(const Node& node, bool training) {
+  return node.barrier_spans_time &&
+         (node.barrier == Barrier::always || (node.barrier == Barrier::in_training && training));
+}
+
+}  // namespace
+
 struct Network::Implementation {
   std::vector<nn::LayerSpec> layers;
   NetworkOptions options;
@@ -62,6 +71,22 @@ struct Network::Implementation {
       if (length >= 0 && length <= time_steps) continue;
       fail("forward", "lengths", "lie between 0 and T = " + std::to_string(time_steps),
            std::to_string(length) + " at sample " + std::to_string(b));
+    }
+  }
+
+  Mode mode_of(bool training, bool keep) const {
+    keep = keep || training;
+    return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
+  }
+
+  // Running a window of time again needs nothing from outside the window.
+  void check_recompute(Mode mode) const {
+    if (!mode.recompute) return;
+    for (const Node& node : graph.nodes) {
+      if (!spans_time(node, mode.training)) continue;
+      throw InvalidArgument("[forward] memory = \"recompute\" is not possible here: layer " + node.path +
+                            " (" + (node.spec.type.empty() ? node.type : node.spec.type) +
+                            ") needs the whole sequence at once; use memory = \"store\"");
     }
   }
 
@@ -125,15 +150,20 @@ Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOpti
   implementation->options = options;
   implementation->graph = make_graph(implementation->layers, options.input_size);
   implementation->options.input_size = implementation->graph.input_size;
+  if (options.memory != "store" && options.memory != "recompute") {
+    fail("network", "memory", "be 'store' or 'recompute'", "'" + options.memory + "'");
+  }
   implementation->executor = start_executor(implementation->graph, options);
   implementation->seed = options.seed;
   return Network(std::move(implementation));
 }
 
-Network Network::from_json(const std::string& json, const std::string& device, std::uint64_t seed) {
+Network Network::from_json(const std::string& json, const std::string& device, std::uint64_t seed,
+                           const std::string& memory) {
   NetworkDescription description = read_description(json);
   description.options.device = device;
   description.options.seed = seed;
+  description.options.memory = memory;
   return create(description.layers, description.options);
 }
 
@@ -172,7 +202,13 @@ void Network::forward(ConstTensorView x, TensorView y, State& state, const Forwa
     check_view("forward", "resets", options.resets, DType::uint8, {time_steps, batch}, "[T, B]");
   if (self.graph.takes_indices()) self.check_indices("forward", x, options.lengths.as<std::int64_t>());
 
-  const Mode mode{.training = options.training, .keep = options.training || options.keep};
+  for (const Node& node : self.graph.nodes) {
+    if (!options.resets.given() || node.barrier != Barrier::always) continue;
+    fail("forward", "resets", "be empty for a network with layer " + node.path + " (Bidirectional)",
+         "a mask");
+  }
+  const Mode mode = self.mode_of(options.training, options.keep);
+  self.check_recompute(mode);
   if (mode.keep) self.kept_time_steps = -1;  // until this one has succeeded
   self.executor->forward({.mode = mode,
                           .time_steps = time_steps,
@@ -183,7 +219,8 @@ void Network::forward(ConstTensorView x, TensorView y, State& state, const Forwa
                           .lengths = options.lengths.as<std::int64_t>(),
                           .resets = options.resets.as<std::uint8_t>(),
                           .seed = self.seed,
-                          .forwards = self.forwards});
+                          .forwards = self.forwards,
+                          .start_step = state.steps});
   if (mode.keep) {
     self.kept_time_steps = time_steps;
     self.kept_batch = batch;
@@ -229,6 +266,11 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
   check_view("step", "y", y, self.options.dtype, {batch, self.output().features}, "[B, O]");
   self.check_state("step", "state", state, batch);
   if (indices) self.check_indices("step", x, nullptr);
+  for (const Node& node : self.graph.nodes) {
+    if (node.barrier != Barrier::always) continue;
+    throw InvalidArgument("[step] is not possible: layer " + node.path +
+                          " (Bidirectional) reads the sequence from its end");
+  }
   self.executor->forward({.mode = {},
                           .time_steps = 1,
                           .batch = batch,
@@ -236,7 +278,8 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
                           .y = y.data,
                           .state = state.flat.data<void>(),
                           .seed = self.seed,
-                          .forwards = self.forwards});
+                          .forwards = self.forwards,
+                          .start_step = state.steps});
   ++state.steps;
 }
 
@@ -281,11 +324,13 @@ void Network::set_random_state(std::uint64_t seed, std::uint64_t forwards) {
 
 std::size_t Network::workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training,
                                      bool keep) const {
-  return implementation_->executor->workspace_bytes({training, training || keep}, time_steps, batch);
+  return implementation_->executor->workspace_bytes(implementation_->mode_of(training, keep), time_steps,
+                                                    batch);
 }
 
 std::string Network::describe_plan(std::int64_t time_steps, std::int64_t batch, bool training) const {
-  return implementation_->executor->describe_plan({training, training}, time_steps, batch);
+  return implementation_->executor->describe_plan(implementation_->mode_of(training, training), time_steps,
+                                                  batch);
 }
 
 }  // namespace indrnn

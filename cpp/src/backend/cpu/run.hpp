@@ -63,6 +63,11 @@ struct Run {
   std::int64_t length(std::int64_t sample) const {
     return lengths != nullptr ? lengths[sample] : geometry().time_steps;
   }
+  // Whether the state is zero before step t of sample s of the chunk.
+  bool is_reset(const Chunk& chunk, std::int64_t s, std::int64_t t) const {
+    return resets != nullptr &&
+           resets[(chunk.first_step + t) * geometry().batch + chunk.first_sample + s] != 0;
+  }
   // False for the network's input when nobody asked for dx.
   bool gradient_wanted(int id) const { return id != graph->input || dx != nullptr; }
 

@@ -78,6 +78,11 @@ struct Kernels {
   // dx = a dy + b (x - mean) + c on valid rows, 0 on others; in place
   void (*norm_gradient)(const Rows& rows, const T* dy, const T* x, const T* mean, const T* a, const T* b,
                         const T* c, T* dx);
+  // Over the features of each row, in place; dweight and dbias [features] are added to.
+  void (*layer_norm)(std::int64_t rows, std::int64_t features, double epsilon, const T* x, const T* weight,
+                     const T* bias, T* y);
+  void (*layer_norm_gradient)(std::int64_t rows, std::int64_t features, double epsilon, const T* dy,
+                              const T* x, const T* weight, T* dx, double* dweight, double* dbias);
   // y [samples, steps, features] = x * mask [samples, features], in place
   void (*multiply_mask)(std::int64_t samples, std::int64_t steps, std::int64_t features, const T* x,
                         const T* mask, T* y);

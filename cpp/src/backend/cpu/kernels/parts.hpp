@@ -10,6 +10,8 @@ void add_recurrence(Kernels<T>& table);
 template <class T>
 void add_linear(Kernels<T>& table);
 template <class T>
+void add_layer_norm(Kernels<T>& table);
+template <class T>
 void add_norm(Kernels<T>& table);
 
 }  // namespace indrnn::cpu::INDRNN_ISA

@@ -8,6 +8,7 @@ Kernels<T> make_kernels() {
   Kernels<T> table;
   add_recurrence(table);
   add_linear(table);
+  add_layer_norm(table);
   add_norm(table);
   return table;
 }
