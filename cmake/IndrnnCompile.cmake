@@ -1,7 +1,13 @@
 # How every target of this project is compiled: C++20, optimised by default, warnings, sanitizers.
 
+set(indrnn_kernel_optimisation -O3)
+set(indrnn_build_type Release)
+if(INDRNN_SANITIZE)
+  set(indrnn_kernel_optimisation -O1)
+  set(indrnn_build_type Debug)  # with assertions
+endif()
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+  set(CMAKE_BUILD_TYPE ${indrnn_build_type} CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
 endif()
 
 find_package(Threads REQUIRED)
@@ -9,7 +15,7 @@ find_package(Threads REQUIRED)
 if(INDRNN_SANITIZE)
   list(JOIN INDRNN_SANITIZE "," sanitizers)
   # On the whole tree: code with and without a sanitizer must not be mixed.
-  add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
   add_link_options(-fsanitize=${sanitizers})
 endif()
 
@@ -37,6 +43,6 @@ function(indrnn_add_kernels isa)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cpp/include" "${PROJECT_SOURCE_DIR}/cpp/src")
   target_compile_definitions(${target} PRIVATE INDRNN_BUILDING INDRNN_ISA=${isa})
   if(NOT MSVC)
-    target_compile_options(${target} PRIVATE -O3 -fno-math-errno -fno-trapping-math ${ARGN})
+    target_compile_options(${target} PRIVATE ${indrnn_kernel_optimisation} -fno-math-errno -fno-trapping-math ${ARGN})
   endif()
 endfunction()

@@ -25,5 +25,5 @@ build_cpp() {
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   cmake -S . -B "build/$name" -G Ninja --log-level=WARNING -DINDRNN_WERROR=ON \
     "-DPython_EXECUTABLE=$VENV/bin/python" "${launcher[@]}" "$@"
-  cmake --build "build/$name"
+  cmake --build "build/$name" -- --quiet
 }
