@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _checks, _document, nn
 from ._core import Network as CoreNetwork
 from ._core import State as CoreState
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["Network"]

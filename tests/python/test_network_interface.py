@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 
-import indrnn_engine as ie
 import numpy as np
 import pytest
 
-T, B, I, H = 6, 4, 3, 5
+import indrnn_engine as ie
+
+T, B, INPUTS, H = 6, 4, 3, 5
 
 
 def network(*, dtype: str = "float64", seed: int = 1, batch_norm: bool = False) -> ie.Network:
     norm = [ie.nn.BatchNorm()] if batch_norm else []
-    return ie.Network([ie.nn.IndRNN(H), *norm, ie.nn.Linear(2)], input_size=I, dtype=dtype, seed=seed)
+    return ie.Network(
+        [ie.nn.IndRNN(H), *norm, ie.nn.Linear(2)], input_size=INPUTS, dtype=dtype, seed=seed
+    )
 
 
 @pytest.fixture
 def x(rng) -> np.ndarray:
-    return rng.normal(size=(T, B, I))
+    return rng.normal(size=(T, B, INPUTS))
 
 
 def test_names_follow_the_layers_and_the_flat_buffer():
@@ -45,7 +48,7 @@ def test_names_follow_the_layers_and_the_flat_buffer():
 def test_properties_say_what_was_asked_for():
     net = network(dtype="float32")
     assert net.layers == (ie.nn.IndRNN(H), ie.nn.Linear(2))
-    assert (net.input_size, net.dtype, net.device) == (I, np.dtype("float32"), "cpu")
+    assert (net.input_size, net.dtype, net.device) == (INPUTS, np.dtype("float32"), "cpu")
     assert not net.takes_indices
     embedding = ie.Network([ie.nn.Embedding(9, 2)], dtype=np.float64)
     assert embedding.takes_indices
@@ -61,7 +64,7 @@ def test_json_gives_the_same_network_back():
     net = network(batch_norm=True)
     document = json.loads(net.to_json())
     assert document["layers"] == [ie.nn.to_dict(spec) for spec in net.layers]
-    assert (document["input_size"], document["dtype"]) == (I, "float64")
+    assert (document["input_size"], document["dtype"]) == (INPUTS, "float64")
     again = ie.Network.from_json(net.to_json(), seed=1)
     assert again.to_json() == net.to_json()
     assert again.layers == net.layers
@@ -98,7 +101,11 @@ def test_from_json_refuses_what_is_no_network(text, error):
     [
         ({"layers": ie.nn.Linear(3)}, TypeError, "layers must be a list"),
         ({"layers": "Linear"}, TypeError, "layers must be a list"),
-        ({"layers": [ie.nn.Linear(3), ie.nn.Linear]}, TypeError, r"layers\[1\] must be a layer spec"),
+        (
+            {"layers": [ie.nn.Linear(3), ie.nn.Linear]},
+            TypeError,
+            r"layers\[1\] must be a layer spec",
+        ),
         ({"layers": [[ie.nn.Linear(3)]]}, TypeError, r"layers\[0\] must be a layer spec"),
         ({"input_size": None}, ValueError, "input_size must be given"),
         ({"input_size": 0}, ValueError, "input_size must be between 1"),
@@ -190,20 +197,20 @@ class TestState:
         others = [
             net.initial_state(B + 1),
             network(dtype="float32").initial_state(B),
-            ie.Network([ie.nn.IndRNN(H + 1)], I, "float64").initial_state(B),
-            ie.Network([ie.nn.Linear(2), ie.nn.IndRNN(H)], I, "float64").initial_state(B),
-            ie.Network([ie.nn.IndRNN(H), ie.nn.IndRNN(H)], I, "float64").initial_state(B),
-            ie.Network([ie.nn.Linear(H)], I, "float64").initial_state(B),
+            ie.Network([ie.nn.IndRNN(H + 1)], INPUTS, "float64").initial_state(B),
+            ie.Network([ie.nn.Linear(2), ie.nn.IndRNN(H)], INPUTS, "float64").initial_state(B),
+            ie.Network([ie.nn.IndRNN(H), ie.nn.IndRNN(H)], INPUTS, "float64").initial_state(B),
+            ie.Network([ie.nn.Linear(H)], INPUTS, "float64").initial_state(B),
         ]
         net.forward(x, keep=True)
         for other in others:
-            for call in (
-                lambda: net.forward(x, other),
-                lambda: net.step(x[0], other),
-                lambda: net.backward(np.zeros((T, B, 2)), other),
+            for call, array in (
+                (net.forward, x),
+                (net.step, x[0]),
+                (net.backward, np.zeros((T, B, 2))),
             ):
-                with pytest.raises((ValueError, TypeError), match="state"):
-                    call()
+                with pytest.raises((ValueError, TypeError), match="state must"):
+                    call(array, other)
 
     def test_something_else_is_no_state(self, x):
         for value in (np.zeros((B, H)), {"0.hidden": np.zeros((B, H))}, 3):
@@ -347,7 +354,7 @@ class TestBackward:
         assert not zero.flat.any()
 
     def test_behind_last_step_dy_has_no_time(self, x):
-        net = ie.Network([ie.nn.IndRNN(H), ie.nn.LastStep()], I, "float64")
+        net = ie.Network([ie.nn.IndRNN(H), ie.nn.LastStep()], INPUTS, "float64")
         y, _ = net.forward(x, training=True)
         assert y.shape == (B, H)
         with pytest.raises(ValueError, match=r"dy must have 2 dimensions \[B, O\]"):
@@ -368,7 +375,7 @@ class TestBackward:
 
 class TestRandomState:
     def test_counts_training_forwards_and_repeats(self, x):
-        net = ie.Network([ie.nn.Dropout(0.5)], I, "float64", seed=4)
+        net = ie.Network([ie.nn.Dropout(0.5)], INPUTS, "float64", seed=4)
         assert net.random_state == (4, 0)
         first, _ = net.forward(x, training=True)
         second, _ = net.forward(x, training=True)
@@ -438,4 +445,4 @@ def test_the_number_of_threads_is_settable(threads):
 
 def test_an_unknown_attribute_of_the_package_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'layers'"):
-        ie.layers
+        getattr(ie, "layers")  # noqa: B009

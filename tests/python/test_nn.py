@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from indrnn_engine import nn
 from indrnn_engine._core import Network as CoreNetwork
 
@@ -64,7 +65,10 @@ def cpp_fields(name: str) -> dict[str, object]:
     assert struct, f"nn.hpp has no struct {name}"
     found = re.findall(r"^  ([\w:]+) (\w+) = (.+);", struct[1], re.MULTILINE)
     values = {"true": True, "false": False}
-    return {field: values.get(text, text) if kind == "bool" else ast.literal_eval(text) for kind, field, text in found}
+    return {
+        field: values.get(text, text) if kind == "bool" else ast.literal_eval(text)
+        for kind, field, text in found
+    }
 
 
 @pytest.mark.parametrize("name", nn.layer_types())
@@ -80,9 +84,7 @@ def test_fields_and_defaults_are_those_of_the_cpp_header(name):
 def test_the_engine_takes_a_layer_without_its_optional_fields_for_the_same(name):
     spec = nn.layer_types()[name]
     required = {
-        field.name: 3
-        for field in dataclasses.fields(spec)
-        if field.default is dataclasses.MISSING
+        field.name: 3 for field in dataclasses.fields(spec) if field.default is dataclasses.MISSING
     }
 
     def parameters(layer):
@@ -138,7 +140,11 @@ def test_a_number_no_engine_could_use_is_refused(make):
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ({"type": "Lineer", "size": 3}, ValueError, "unknown layer type 'Lineer'.*Embedding, Linear"),
+        (
+            {"type": "Lineer", "size": 3},
+            ValueError,
+            "unknown layer type 'Lineer'.*Embedding, Linear",
+        ),
         ({"type": "Layer"}, ValueError, "unknown layer type 'Layer'"),
         ({"type": ["Linear"]}, ValueError, "unknown layer type"),
         ({"size": 3}, ValueError, "unknown layer type None"),

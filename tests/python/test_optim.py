@@ -1,12 +1,14 @@
-"""Optimizers, clipping and schedules against their formulas written in NumPy, and against PyTorch's."""
+"""Optimizers, clipping and schedules against their formulas in NumPy, and PyTorch's."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
-import indrnn_engine as ie
 import numpy as np
 import pytest
+
+import indrnn_engine as ie
 from indrnn_engine.optim import schedules
 
 STEPS = 12
@@ -95,7 +97,9 @@ def test_adam_follows_its_formula(dtype, options):
     found = run(ie.optim.Adam(net, **options), net, steps)
     wide = [g.astype(np.float64) for g in steps]
     expected = adam_by_formula(start, wide, decayed(net), **{**ADAM_DEFAULTS, **options})
-    np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        found, expected, rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -108,7 +112,9 @@ def test_sgd_follows_its_formula(dtype, options):
     wide = [g.astype(np.float64) for g in steps]
     expected = sgd_by_formula(start, wide, decayed(net), **{**SGD_DEFAULTS, **options})
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-6 * scale)
+    np.testing.assert_allclose(
+        found, expected, rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-6 * scale
+    )
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "sgd", "nesterov"])
@@ -320,7 +326,9 @@ def test_constraint_cuts_recurrent_weights_and_nothing_else():
     before = {name: view.copy() for name, view in net.named_parameters().items()}
     ie.optim.constrain_recurrent(net, 0.75)
     for name, view in net.named_parameters().items():
-        expected = np.clip(before[name], -0.75, 0.75) if name.endswith("weight_hh") else before[name]
+        expected = (
+            np.clip(before[name], -0.75, 0.75) if name.endswith("weight_hh") else before[name]
+        )
         np.testing.assert_array_equal(view, expected)
     assert any((view != before[name]).any() for name, view in net.named_parameters().items())
 
@@ -341,8 +349,8 @@ class TestSchedules:
         assert rates[9] == rates[10] == pytest.approx(1.0)
         assert rates[60] == pytest.approx(0.6)
         assert rates[110:] == [pytest.approx(0.2)] * 40
-        assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
-        assert all(a > b for a, b in zip(rates[10:110], rates[11:111], strict=True))
+        assert all(a < b for a, b in itertools.pairwise(rates[:10]))
+        assert all(a > b for a, b in itertools.pairwise(rates[10:111]))
 
     def test_one_cycle_peaks_once(self):
         schedule = schedules.OneCycle(0.5, total_steps=100)
@@ -350,8 +358,8 @@ class TestSchedules:
         assert rates[0] == pytest.approx(0.02)
         assert rates[30] == max(rates) == pytest.approx(0.5)
         assert rates[100:] == [pytest.approx(5e-5)] * 20
-        assert all(a < b for a, b in zip(rates[:30], rates[1:31], strict=True))
-        assert all(a > b for a, b in zip(rates[30:100], rates[31:101], strict=True))
+        assert all(a < b for a, b in itertools.pairwise(rates[:31]))
+        assert all(a > b for a, b in itertools.pairwise(rates[30:101]))
 
     def test_schedules_are_values(self):
         assert schedules.Cosine(1.0, 10) == schedules.Cosine(1, 10)

@@ -1,0 +1,329 @@
+"""Model files: round trip, hostile content, and writing that never leaves less than there was."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from typing_extensions import Self
+
+import indrnn_engine as ie
+
+LAYERS = [ie.nn.IndRNN(6), ie.nn.BatchNorm(), ie.nn.Dropout(0.2), ie.nn.LastStep(), ie.nn.Linear(3)]
+
+
+def network(dtype: str = "float32", layers: list[Any] | None = None) -> ie.Network:
+    net = ie.Network(layers or LAYERS, input_size=2, dtype=dtype, seed=9)
+    x = np.random.default_rng(0).normal(size=(5, 4, 2)).astype(dtype)
+    net.forward(x if not net.takes_indices else np.zeros((5, 4), np.int64), training=True)
+    return net
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    path = tmp_path / "model.safetensors"
+    network().save(path)
+    return path
+
+
+def parts(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Tensors and metadata of a file."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return safetensors.numpy.load(data), json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def rewrite(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None) -> None:
+    path.write_bytes(safetensors.numpy.save(tensors, metadata))
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
+        ie.Network.load(path)
+    assert str(raised.value).startswith(f"[load] {path}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "layers",
+    [LAYERS, [ie.nn.Embedding(7, 4), ie.nn.IndRNN(5, bias=False)], [ie.nn.LastStep()]],
+    ids=["stack", "embedding", "no_parameters"],
+)
+def test_a_loaded_network_is_the_same_in_every_bit(tmp_path, dtype, layers):
+    net = network(dtype, layers)
+    path = tmp_path / "model.safetensors"
+    net.save(path)
+    loaded = ie.Network.load(path)
+    assert loaded.layers == net.layers
+    assert (loaded.input_size, loaded.dtype) == (net.input_size, net.dtype)
+    assert loaded.random_state == net.random_state == (9, 1)
+    np.testing.assert_array_equal(loaded.parameters, net.parameters)
+    for name, view in net.named_buffers().items():
+        np.testing.assert_array_equal(loaded.named_buffers()[name], view)
+    assert not loaded.gradients.any()
+
+
+def test_a_loaded_network_goes_on_training_alike(saved):
+    net, loaded = network(), ie.Network.load(saved)
+    x = np.random.default_rng(3).normal(size=(5, 4, 2)).astype(np.float32)
+    for one in (net, loaded):
+        y, _ = one.forward(x, training=True)
+        one.backward(y)
+    np.testing.assert_array_equal(loaded.gradients, net.gradients)
+
+
+def test_the_file_holds_names_and_metadata_as_documented(saved):
+    tensors, metadata = parts(saved)
+    net = network()
+    assert tensors.keys() == {*net.named_parameters(), *net.named_buffers()}
+    assert metadata == {
+        "format": "indrnn_engine",
+        "format_version": "1",
+        "network": net.to_json(),
+        "random_state": "9,1",
+    }
+
+
+def test_metadata_of_the_user_comes_back(tmp_path):
+    path = tmp_path / "model.safetensors"
+    network().save(str(path), metadata={"task": "adding", "größe": "ü"})
+    metadata = ie.files.read_metadata(path)
+    assert (metadata["task"], metadata["größe"]) == ("adding", "ü")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error", "message"),
+    [
+        ({"format": "x"}, ValueError, "'format' is the format's own"),
+        ({"network": "x"}, ValueError, "'network' is the format's own"),
+        ({"epochs": 3}, TypeError, "metadata must map str to str, got 'epochs': 3"),
+        ({3: "epochs"}, TypeError, "metadata must map str to str"),
+    ],
+)
+def test_metadata_that_cannot_be_kept_is_refused_and_nothing_written(
+    tmp_path, metadata, error, message
+):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(error, match=message):
+        network().save(path, metadata)
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestHostileFiles:
+    def test_every_truncation_is_refused(self, saved):
+        data = saved.read_bytes()
+        for length in [*range(0, len(data) - 1, 37), len(data) - 1]:
+            saved.write_bytes(data[:length])
+            refused(saved, "not a valid safetensors file")
+
+    def test_more_bytes_than_the_header_says_are_refused(self, saved):
+        saved.write_bytes(saved.read_bytes() + b"\0" * 8)
+        refused(saved, "not a valid safetensors file")
+
+    def test_any_flipped_bit_of_the_header_gives_an_error_or_an_equal_network(self, saved):
+        data = saved.read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        refusals = 0
+        for position in range(8 + length):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << position % 8
+            saved.write_bytes(flipped)
+            try:
+                loaded = ie.Network.load(saved)
+            except ValueError as error:
+                refusals += 1
+                assert str(error).startswith(f"[load] {saved}")  # noqa: PT017
+            else:  # a flip in a name of the metadata, a number's digit, ...
+                assert loaded.num_parameters == network().num_parameters
+        assert refusals > length // 2
+
+    def test_random_bytes_are_refused(self, saved):
+        rng = np.random.default_rng(0)
+        for size in (1, 7, 8, 9, 100, 10_000):
+            saved.write_bytes(rng.bytes(size))
+            refused(saved, "not a valid safetensors file")
+
+    def test_a_header_that_claims_to_be_enormous_is_refused(self, saved):
+        for claim in (2**63, 2**64 - 1, 2**40, 10**8 + 1):
+            saved.write_bytes(struct.pack("<Q", claim) + saved.read_bytes()[8:])
+            refused(saved, "not a valid safetensors file")
+
+    def test_another_programs_file_is_refused(self, saved):
+        tensors, _ = parts(saved)
+        for metadata in (None, {}, {"format": "pt"}):
+            rewrite(saved, tensors, metadata)
+            refused(saved, "not a network saved by indrnn_engine")
+
+    @pytest.mark.parametrize("version", ["2", "0", "", None])
+    def test_another_version_is_refused_with_its_number(self, saved, version):
+        tensors, metadata = parts(saved)
+        metadata = {key: value for key, value in metadata.items() if key != "format_version"}
+        if version is not None:
+            metadata["format_version"] = version
+        rewrite(saved, tensors, metadata)
+        refused(saved, f"format version is {version!r}; this release reads version '1'")
+
+    def test_missing_tensors_are_named(self, saved):
+        tensors, metadata = parts(saved)
+        for name in tensors:
+            rewrite(saved, {key: tensors[key] for key in tensors if key != name}, metadata)
+            refused(saved, f"tensors are missing: {name}")
+
+    def test_left_over_tensors_are_named(self, saved):
+        tensors, metadata = parts(saved)
+        rewrite(saved, {**tensors, "7.weight": np.zeros(3, np.float32)}, metadata)
+        refused(saved, r"tensors that its layers do not have: 7\.weight")
+
+    def test_wrong_shapes_and_dtypes_are_named(self, saved):
+        tensors, metadata = parts(saved)
+        for name, values in tensors.items():
+            for wrong in (values.ravel()[:-1], values[None], np.concatenate([values, values])):
+                rewrite(saved, {**tensors, name: wrong}, metadata)
+                refused(saved, f"{name} must have shape")
+            rewrite(saved, {**tensors, name: values.astype(np.float64)}, metadata)
+            refused(saved, f"{name} must be F32, got F64")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "[]",
+            "{",
+            "[" * 100_000,
+            '{"layers": 3}',
+            '{"layers": [{"type": "Perceptron"}], "input_size": 2}',
+            '{"layers": [{"type": "Dropout", "p": 2.5}], "input_size": 2}',
+            '{"layers": [{"type": "IndRNN", "size": "6"}], "input_size": 2}',
+            '{"layers": [{"type": "IndRNN", "size": -6}], "input_size": 2}',
+            '{"layers": [{"type": "LastStep"}], "input_size": 2, "dtype": "int4"}',
+        ],
+    )
+    def test_layers_that_cannot_be_read_are_refused(self, saved, text):
+        tensors, metadata = parts(saved)
+        rewrite(saved, tensors, {**metadata, "network": text})
+        refused(saved, "layer|JSON|size|dtype|p must")
+        del metadata["network"]
+        rewrite(saved, tensors, metadata)
+        refused(saved, "no 'network'")
+
+    @pytest.mark.parametrize(
+        "layers",
+        [
+            [ie.nn.IndRNN(2**31)],
+            [ie.nn.IndRNN(6), ie.nn.Linear(2**40)],
+            [ie.nn.Linear(10**9), ie.nn.Linear(10**9)],
+            [ie.nn.Embedding(10**12, 10**6)],
+        ],
+    )
+    def test_layers_larger_than_the_file_are_refused_before_memory_is_taken(self, saved, layers):
+        tensors, metadata = parts(saved)
+        document = {"layers": [ie.nn.to_dict(layer) for layer in layers], "input_size": 2}
+        rewrite(saved, tensors, {**metadata, "network": json.dumps(document)})
+        refused(saved, "weight must have shape|tensors are missing")
+
+    @pytest.mark.parametrize(
+        "text", ["", "9", "9,1,1", "-1,0", "a,b", f"{2**64},0", "9," + "1" * 99]
+    )
+    def test_a_random_state_that_is_none_is_refused(self, saved, text):
+        tensors, metadata = parts(saved)
+        rewrite(saved, tensors, {**metadata, "random_state": text})
+        refused(saved, "random state|seed must be|forwards must be")
+
+    def test_a_file_that_is_not_there_is_an_os_error_with_its_path(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"nothing\.safetensors"):
+            ie.Network.load(tmp_path / "nothing.safetensors")
+        with pytest.raises(IsADirectoryError):
+            ie.Network.load(tmp_path)
+
+
+class Full:
+    """A file on a disk that is full after some bytes."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self.file, self.room = file, room
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data[: self.room])
+        self.file.flush()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class TestAtomicity:
+    def check_untouched(self, path: Path, before: bytes) -> None:
+        assert path.read_bytes() == before
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_full_disk_leaves_the_old_file_and_nothing_else(self, saved, monkeypatch):
+        before = saved.read_bytes()
+        opened = Path.open
+        monkeypatch.setattr(Path, "open", lambda self, mode="r": Full(opened(self, mode), 100))
+        with pytest.raises(OSError, match="No space left"):
+            network("float64").save(saved)
+        monkeypatch.undo()
+        self.check_untouched(saved, before)
+
+    @pytest.mark.parametrize("function", ["fsync", "replace"])
+    @pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), KeyboardInterrupt()])
+    def test_a_failure_on_the_way_leaves_the_old_file_and_nothing_else(
+        self, saved, monkeypatch, function, error
+    ):
+        def fail(*arguments: object) -> None:
+            raise error
+
+        before = saved.read_bytes()
+        target = os if function == "fsync" else Path
+        monkeypatch.setattr(target, function, fail)
+        with pytest.raises(type(error)):
+            network("float64").save(saved)
+        monkeypatch.undo()
+        self.check_untouched(saved, before)
+
+    def test_the_data_is_on_disk_before_the_name_and_the_name_before_the_return(
+        self, saved, monkeypatch
+    ):
+        events = []
+        fsync, replace = os.fsync, Path.replace
+
+        def noted_fsync(descriptor: int) -> None:
+            is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+            events.append("folder" if is_folder else os.fstat(descriptor).st_size)
+            fsync(descriptor)
+
+        def noted_replace(self: Path, target: Path) -> Path:
+            events.append("rename")
+            return replace(self, target)
+
+        monkeypatch.setattr(os, "fsync", noted_fsync)
+        monkeypatch.setattr(Path, "replace", noted_replace)
+        network("float64").save(saved)
+        assert events == [saved.stat().st_size, "rename", "folder"]
+
+    def test_a_folder_that_is_not_there_is_an_os_error(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            network().save(tmp_path / "nowhere" / "model.safetensors")
+
+    def test_a_link_is_followed(self, saved, tmp_path):
+        link = tmp_path / "latest.safetensors"
+        link.symlink_to(saved)
+        network("float64").save(link)
+        assert link.is_symlink()
+        assert ie.Network.load(saved).dtype == np.float64
+
+    def test_the_permissions_are_those_of_an_ordinary_file(self, saved, tmp_path):
+        ordinary = tmp_path / "ordinary"
+        ordinary.write_bytes(b"")
+        assert saved.stat().st_mode == ordinary.stat().st_mode
