@@ -58,8 +58,8 @@ class INDRNN_API Network {
   // Throws InvalidArgument naming the layer and field at fault.
   static Network create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options);
   // From {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]}.
-  static Network from_json(const std::string& json, const std::string& device = "cpu",
-                           std::uint64_t seed = 0);
+  static Network from_json(const std::string& json, const std::string& device = "cpu", std::uint64_t seed = 0,
+                           const std::string& memory = "store");
 
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;

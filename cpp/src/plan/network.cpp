@@ -13,6 +13,16 @@ namespace indrnn {
 
 namespace {
 
+// "0.hidden [5], 1.hidden [3]"
+template <class Entries>
+std::string entry_names(const Entries& entries) {
+  std::string names;
+  for (const auto& entry : entries) {
+    names += (names.empty() ? "" : ", ") + entry.name + " [" + std::to_string(entry.features) + "]";
+  }
+  return names.empty() ? "none" : names;
+}
+
 bool spans_time(const Node& node, bool training) {
   return node.barrier_spans_time &&
          (node.barrier == Barrier::always || (node.barrier == Barrier::in_training && training));
@@ -98,7 +108,14 @@ struct Network::Implementation {
     }
     check_dtype(operation, argument, state.flat.view(), options.dtype);
     std::int64_t elements = 0;
-    for (const StateSlot& slot : graph.states) elements += slot.features * batch;
+    bool same = state.entries.size() == graph.states.size();
+    for (std::size_t i = 0; i < graph.states.size(); ++i) {
+      const StateSlot& slot = graph.states[i];
+      same = same && state.entries[i].name == slot.name && state.entries[i].features == slot.features;
+      elements += slot.features * batch;
+    }
+    if (!same)
+      fail(operation, argument, "have the entries " + entry_names(graph.states), entry_names(state.entries));
     check_shape(operation, argument, state.flat.view(), {elements});
   }
 };
