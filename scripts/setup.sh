@@ -33,10 +33,9 @@ missing_packages() {
       2>/dev/null || echo python3-dev
   fi
   command -v c++ >/dev/null || echo g++
-  if [ "$mode" = develop ] && command -v c++ >/dev/null; then
+  if [ "$mode" = develop ]; then
     echo '#include <gtest/gtest.h>' | c++ -std=c++20 -E -x c++ - >/dev/null 2>&1 || echo libgtest-dev
-  elif [ "$mode" = develop ]; then
-    echo libgtest-dev
+    command -v pkg-config >/dev/null || echo pkg-config
   fi
 }
 
