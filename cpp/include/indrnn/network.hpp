@@ -90,9 +90,9 @@ class INDRNN_API Network {
 
   TensorView parameters();  // flat, owned by the network; valid as long as it lives
   TensorView gradients();   // flat, same order
-  std::vector<NamedView> named_parameters();
-  std::vector<NamedView> named_gradients();
-  std::vector<NamedView> named_buffers();  // running statistics
+  const std::vector<NamedView>& named_parameters();
+  const std::vector<NamedView>& named_gradients();
+  const std::vector<NamedView>& named_buffers();  // running statistics
   void zero_gradients();
 
   // Seed and count of training forwards: all that dropout draws from.

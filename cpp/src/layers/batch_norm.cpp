@@ -267,8 +267,8 @@ class Apply : public BatchNorm<T> {
 }  // namespace
 
 LayerEntry batch_norm_layer() {
-  return {
-      "BatchNorm", lower, {cpu_node<Statistics>("BatchNorm.statistics"), cpu_node<Apply>("BatchNorm.apply")}};
+  return layer<nn::BatchNorm>(
+      lower, {cpu_node<Statistics>("BatchNorm.statistics"), cpu_node<Apply>("BatchNorm.apply")});
 }
 
 }  // namespace indrnn

@@ -275,9 +275,8 @@ class StepApply : public StepNorm<T> {
 }  // namespace
 
 LayerEntry batch_norm_step_nodes() {
-  return {"",
-          nullptr,
-          {cpu_node<StepStatistics>("BatchNormStep.statistics"), cpu_node<StepApply>("BatchNormStep.apply")}};
+  return only_nodes(
+      {cpu_node<StepStatistics>("BatchNormStep.statistics"), cpu_node<StepApply>("BatchNormStep.apply")});
 }
 
 }  // namespace indrnn

@@ -98,7 +98,8 @@ class Turn : public cpu::Runner<T> {
 }  // namespace
 
 LayerEntry bidirectional_layer() {
-  return {"Bidirectional", lower, {cpu_node<Collect>("Reverse.collect"), cpu_node<Turn>("Reverse.turn")}};
+  return layer<nn::Bidirectional>(lower,
+                                  {cpu_node<Collect>("Reverse.collect"), cpu_node<Turn>("Reverse.turn")});
 }
 
 }  // namespace indrnn

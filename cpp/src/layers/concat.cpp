@@ -19,6 +19,6 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
 
 }  // namespace
 
-LayerEntry concat_layer() { return {"Concat", lower, {}}; }
+LayerEntry concat_layer() { return layer<nn::Concat>(lower); }
 
 }  // namespace indrnn

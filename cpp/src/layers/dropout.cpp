@@ -85,6 +85,6 @@ class Dropout : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry dropout_layer() { return {"Dropout", lower, {cpu_node<Dropout>("Dropout")}}; }
+LayerEntry dropout_layer() { return layer<nn::Dropout>(lower, {cpu_node<Dropout>("Dropout")}); }
 
 }  // namespace indrnn

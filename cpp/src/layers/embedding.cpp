@@ -92,6 +92,6 @@ class Embedding : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry embedding_layer() { return {"Embedding", lower, {cpu_node<Embedding>("Embedding")}}; }
+LayerEntry embedding_layer() { return layer<nn::Embedding>(lower, {cpu_node<Embedding>("Embedding")}); }
 
 }  // namespace indrnn

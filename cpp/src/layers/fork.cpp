@@ -90,6 +90,6 @@ class Join : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry fork_and_join() { return {"", nullptr, {cpu_node<Fork>("Fork"), cpu_node<Join>("Join")}}; }
+LayerEntry fork_and_join() { return only_nodes({cpu_node<Fork>("Fork"), cpu_node<Join>("Join")}); }
 
 }  // namespace indrnn

@@ -90,6 +90,6 @@ class Output : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry input_output() { return {"", nullptr, {cpu_node<Input>("Input"), cpu_node<Output>("Output")}}; }
+LayerEntry input_output() { return only_nodes({cpu_node<Input>("Input"), cpu_node<Output>("Output")}); }
 
 }  // namespace indrnn

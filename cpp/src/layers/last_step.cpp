@@ -52,6 +52,6 @@ class LastStep : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry last_step_layer() { return {"LastStep", lower, {cpu_node<LastStep>("LastStep")}}; }
+LayerEntry last_step_layer() { return layer<nn::LastStep>(lower, {cpu_node<LastStep>("LastStep")}); }
 
 }  // namespace indrnn

@@ -36,8 +36,18 @@ struct LayerEntry {
   // Adds the nodes of one layer behind value `input`; returns the value that holds its result.
   int (*lower)(GraphBuilder& builder, const nn::LayerSpec& spec, int input,
                const std::string& path) = nullptr;
-  std::vector<CpuNode> nodes;
+  std::vector<CpuNode> nodes{};
+  // The same spec with every field that was left out at its default.
+  nn::LayerSpec (*complete)(const nn::LayerSpec& spec, const std::string& path) = nullptr;
 };
+
+using LowerLayer = decltype(LayerEntry::lower);
+template <class Spec>
+LayerEntry layer(LowerLayer lower, std::vector<CpuNode> nodes = {});
+// Nodes that layers of several types, or of another file, are lowered to.
+inline LayerEntry only_nodes(std::vector<CpuNode> nodes) { return {"", nullptr, std::move(nodes)}; }
+
+std::vector<nn::LayerSpec> complete_layers(std::span<const nn::LayerSpec> layers, const std::string& path);
 
 std::span<const LayerEntry> layer_entries();
 const LayerEntry& layer_entry(const std::string& type,

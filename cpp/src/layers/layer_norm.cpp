@@ -56,6 +56,6 @@ class LayerNorm : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry layer_norm_layer() { return {"LayerNorm", lower, {cpu_node<LayerNorm>("LayerNorm")}}; }
+LayerEntry layer_norm_layer() { return layer<nn::LayerNorm>(lower, {cpu_node<LayerNorm>("LayerNorm")}); }
 
 }  // namespace indrnn

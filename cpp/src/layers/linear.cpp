@@ -86,6 +86,6 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& spec, int input, const std
 
 }  // namespace
 
-LayerEntry linear_layer() { return {"Linear", lower, {cpu_node<Linear>("Linear")}}; }
+LayerEntry linear_layer() { return layer<nn::Linear>(lower, {cpu_node<Linear>("Linear")}); }
 
 }  // namespace indrnn

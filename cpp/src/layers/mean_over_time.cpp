@@ -59,7 +59,7 @@ class MeanOverTime : public cpu::Runner<T> {
 }  // namespace
 
 LayerEntry mean_over_time_layer() {
-  return {"MeanOverTime", lower, {cpu_node<MeanOverTime>("MeanOverTime")}};
+  return layer<nn::MeanOverTime>(lower, {cpu_node<MeanOverTime>("MeanOverTime")});
 }
 
 }  // namespace indrnn

@@ -54,4 +54,12 @@ Spec read_spec(const nn::LayerSpec& generic, const std::string& path) {
   return spec;
 }
 
+template <class Spec>
+LayerEntry layer(LowerLayer lower, std::vector<CpuNode> nodes) {
+  return {Spec::type_name(), lower, std::move(nodes),
+          [](const nn::LayerSpec& generic, const std::string& path) -> nn::LayerSpec {
+            return read_spec<Spec>(generic, path);
+          }};
+}
+
 }  // namespace indrnn

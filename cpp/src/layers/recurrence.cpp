@@ -137,8 +137,8 @@ int lower_indrnn(GraphBuilder& builder, const nn::LayerSpec& generic, int input,
 
 }  // namespace
 
-LayerEntry recurrence_layer() { return {"Recurrence", lower, {cpu_node<Recurrence>("Recurrence")}}; }
+LayerEntry recurrence_layer() { return layer<nn::Recurrence>(lower, {cpu_node<Recurrence>("Recurrence")}); }
 
-LayerEntry indrnn_layer() { return {"IndRNN", lower_indrnn, {}}; }
+LayerEntry indrnn_layer() { return layer<nn::IndRNN>(lower_indrnn); }
 
 }  // namespace indrnn

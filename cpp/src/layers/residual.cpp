@@ -52,6 +52,6 @@ class Add : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry residual_layer() { return {"Residual", lower, {cpu_node<Add>("Add")}}; }
+LayerEntry residual_layer() { return layer<nn::Residual>(lower, {cpu_node<Add>("Add")}); }
 
 }  // namespace indrnn

@@ -54,6 +54,17 @@ const LayerEntry& layer_entry(const std::string& type, const std::string& path) 
                         "'; the types are: " + known);
 }
 
+std::vector<nn::LayerSpec> complete_layers(std::span<const nn::LayerSpec> layers, const std::string& path) {
+  std::vector<nn::LayerSpec> result;
+  for (const nn::LayerSpec& spec : layers) {
+    const std::string layer_path = (path.empty() ? "" : path + ".") + std::to_string(result.size());
+    nn::LayerSpec complete = layer_entry(spec.type, layer_path).complete(spec, layer_path);
+    complete.layers = complete_layers(spec.layers, layer_path);
+    result.push_back(std::move(complete));
+  }
+  return result;
+}
+
 const CpuNode& find_cpu_node(const std::string& type) {
   for (const LayerEntry& entry : table()) {
     for (const CpuNode& node : entry.nodes) {

@@ -30,6 +30,6 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
 
 }  // namespace
 
-LayerEntry tied_linear_layer() { return {"TiedLinear", lower, {}}; }
+LayerEntry tied_linear_layer() { return layer<nn::TiedLinear>(lower); }
 
 }  // namespace indrnn

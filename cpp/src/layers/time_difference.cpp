@@ -82,7 +82,7 @@ class TimeDifference : public cpu::Runner<T> {
 }  // namespace
 
 LayerEntry time_difference_layer() {
-  return {"TimeDifference", lower, {cpu_node<TimeDifference>("TimeDifference")}};
+  return layer<nn::TimeDifference>(lower, {cpu_node<TimeDifference>("TimeDifference")});
 }
 
 }  // namespace indrnn

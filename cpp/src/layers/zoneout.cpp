@@ -156,6 +156,6 @@ class Zoneout : public cpu::Runner<T> {
 
 }  // namespace
 
-LayerEntry zoneout_nodes() { return {"", nullptr, {cpu_node<Zoneout>("Zoneout")}}; }
+LayerEntry zoneout_nodes() { return only_nodes({cpu_node<Zoneout>("Zoneout")}); }
 
 }  // namespace indrnn

@@ -7,6 +7,7 @@
 #include "core/check.hpp"
 #include "indrnn/error.hpp"
 #include "io/spec_json.hpp"
+#include "layers/layer.hpp"
 #include "plan/initialize.hpp"
 
 namespace indrnn {
@@ -35,6 +36,7 @@ struct Network::Implementation {
   NetworkOptions options;
   Graph graph;  // the executor refers to it
   std::unique_ptr<Executor> executor;
+  std::vector<NamedView> named_parameters, named_gradients, named_buffers;
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;  // in training
 
@@ -136,9 +138,14 @@ std::unique_ptr<Executor> start_executor(const Graph& graph, const NetworkOption
 }
 
 template <class Entry>
-NamedView named_view(const Entry& entry, TensorView flat) {
-  char* first = static_cast<char*>(flat.data) + static_cast<std::size_t>(entry.offset) * size_of(flat.dtype);
-  return {entry.name, {first, entry.shape, flat.dtype}};
+std::vector<NamedView> named_views(const std::vector<Entry>& entries, TensorView flat) {
+  std::vector<NamedView> views;
+  for (const Entry& entry : entries) {
+    char* first =
+        static_cast<char*>(flat.data) + static_cast<std::size_t>(entry.offset) * size_of(flat.dtype);
+    views.push_back({entry.name, {first, entry.shape, flat.dtype}});
+  }
+  return views;
 }
 
 }  // namespace
@@ -163,7 +170,7 @@ Network::~Network() = default;
 
 Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options) {
   auto implementation = std::make_unique<Implementation>();
-  implementation->layers.assign(layers.begin(), layers.end());
+  implementation->layers = complete_layers(layers, "");
   implementation->options = options;
   implementation->graph = make_graph(implementation->layers, options.input_size);
   implementation->options.input_size = implementation->graph.input_size;
@@ -171,6 +178,10 @@ Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOpti
     fail("network", "memory", "be 'store' or 'recompute'", "'" + options.memory + "'");
   }
   implementation->executor = start_executor(implementation->graph, options);
+  Executor& executor = *implementation->executor;
+  implementation->named_parameters = named_views(implementation->graph.parameters, executor.parameters());
+  implementation->named_gradients = named_views(implementation->graph.parameters, executor.gradients());
+  implementation->named_buffers = named_views(implementation->graph.buffers, executor.buffers());
   implementation->seed = options.seed;
   return Network(std::move(implementation));
 }
@@ -303,26 +314,9 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
 TensorView Network::parameters() { return implementation_->executor->parameters(); }
 TensorView Network::gradients() { return implementation_->executor->gradients(); }
 
-std::vector<NamedView> Network::named_parameters() {
-  std::vector<NamedView> views;
-  for (const Parameter& each : implementation_->graph.parameters)
-    views.push_back(named_view(each, parameters()));
-  return views;
-}
-
-std::vector<NamedView> Network::named_gradients() {
-  std::vector<NamedView> views;
-  for (const Parameter& each : implementation_->graph.parameters)
-    views.push_back(named_view(each, gradients()));
-  return views;
-}
-
-std::vector<NamedView> Network::named_buffers() {
-  std::vector<NamedView> views;
-  const TensorView flat = implementation_->executor->buffers();
-  for (const Buffer& each : implementation_->graph.buffers) views.push_back(named_view(each, flat));
-  return views;
-}
+const std::vector<NamedView>& Network::named_parameters() { return implementation_->named_parameters; }
+const std::vector<NamedView>& Network::named_gradients() { return implementation_->named_gradients; }
+const std::vector<NamedView>& Network::named_buffers() { return implementation_->named_buffers; }
 
 void Network::zero_gradients() {
   const TensorView flat = gradients();
