@@ -85,7 +85,7 @@ def test_digits_are_learned() -> None:
         model=ie.training.ModelConfig(
             options={"num_layers": 2, "hidden_size": 32, "magnitude": 5.0}
         ),
-        training=TrainingConfig(epochs=4, learning_rate=5e-3),
+        training=TrainingConfig(epochs=8, learning_rate=1e-2, schedule="one-cycle"),
     )
     result = trainer_of(experiment).fit()
     assert result.test is not None
@@ -101,7 +101,9 @@ def test_text_is_learned_with_carried_state(tmp_path: Path) -> None:
         model=ie.training.ModelConfig(
             options={"num_layers": 1, "hidden_size": 64, "bound": 0.99, "embedding_size": 16}
         ),
-        training=TrainingConfig(max_steps=200, learning_rate=1e-2, evaluate_every=100),
+        training=TrainingConfig(
+            max_steps=200, learning_rate=1e-2, schedule="one-cycle", evaluate_every=100
+        ),
     )
     trainer = trainer_of(experiment)
     result = trainer.fit()
