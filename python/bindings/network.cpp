@@ -17,9 +17,9 @@ namespace indrnn::python {
 namespace {
 
 std::shared_ptr<SharedNetwork> from_json(const std::string& json, const std::string& device,
-                                         std::uint64_t seed) {
+                                         std::uint64_t seed, const std::string& memory) {
   return without_interpreter(
-      [&] { return std::make_shared<SharedNetwork>(Network::from_json(json, device, seed)); });
+      [&] { return std::make_shared<SharedNetwork>(Network::from_json(json, device, seed, memory)); });
 }
 
 DType input_dtype(const Network& network) {
@@ -144,6 +144,8 @@ void register_properties(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork
           "dtype", [](const SharedNetwork& self) { return numpy_dtype(self.network.options().dtype); })
       .def_property_readonly("device",
                              [](const SharedNetwork& self) { return self.network.options().device; })
+      .def_property_readonly("memory",
+                             [](const SharedNetwork& self) { return self.network.options().memory; })
       .def_property_readonly("takes_indices",
                              [](const SharedNetwork& self) { return self.network.takes_indices(); })
       .def(
@@ -163,7 +165,9 @@ void register_network(py::module_& module) {
   py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>> network(module, "Network");
   register_properties(network);
   register_views(network);
-  network.def_static("from_json", &from_json, py::arg("json"), py::arg("device"), py::arg("seed"))
+  network
+      .def_static("from_json", &from_json, py::arg("json"), py::arg("device"), py::arg("seed"),
+                  py::arg("memory"))
       .def(
           "initial_state",
           [](const SharedNetwork& self, std::int64_t batch) {

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.numpy
 
-from . import _document, nn
+from . import _document, _sizes, nn
 from .network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["load", "read_metadata", "save", "write_atomically"]
 
@@ -81,7 +81,7 @@ def save(
     write_atomically(path, safetensors.numpy.save(tensors, metadata=texts))
 
 
-def load(path: str | os.PathLike[str], device: str = "cpu") -> Network:
+def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store") -> Network:
     """Read the network that `save` wrote.
 
     Parameters
@@ -90,6 +90,8 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Network:
         Of the file.
     device : str, default "cpu"
         Where the network is made.
+    memory : str, default "store"
+        As for `Network`: it is chosen anew each time, and not a part of the file.
 
     Returns
     -------
@@ -105,7 +107,7 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Network:
         If there is no such file or it cannot be read.
     """
     with _opened(path) as (file, metadata):
-        network = _network(file, metadata, device)
+        network = _network(file, metadata, device, memory)
         for name, view in {**network.named_parameters(), **network.named_buffers()}.items():
             view[...] = file.get_tensor(name)
     return network
@@ -188,15 +190,15 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, dict[str, str]]
         raise ValueError(f"[load] {location}: {error}") from error
 
 
-def _network(file: Any, metadata: dict[str, str], device: str) -> Network:
+def _network(file: Any, metadata: dict[str, str], device: str, memory: str) -> Network:
     """Make the network of the file's layers, for which it has all tensors and no others."""
     if "network" not in metadata:
         raise ValueError("its metadata has no 'network'")
     document = _document.read(metadata["network"])
     shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     layers = [nn.from_dict(values) for values in document["layers"]]
-    _check_weights(layers, document.get("input_size"), shapes)
-    network = Network.from_json(metadata["network"], device)
+    _sizes.check(layers, document.get("input_size"), shapes)
+    network = Network.from_json(metadata["network"], device, memory=memory)
 
     expected = {**network.named_parameters(), **network.named_buffers()}
     missing = [name for name in expected if name not in shapes]
@@ -214,30 +216,6 @@ def _network(file: Any, metadata: dict[str, str], device: str) -> Network:
             raise ValueError(f"{name} must be {wanted}, got {dtype}")
     network.random_state = _random_state(metadata)
     return network
-
-
-def _check_weights(
-    layers: Sequence[nn.Layer], input_size: object, shapes: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Check that the file has the matrices its layers claim, before memory is taken for them.
-
-    All other parameters are as long as some matrix is, so that this bounds the memory by the size
-    of the file.
-    """
-    features = input_size
-    for index, layer in enumerate(layers):
-        if isinstance(layer, nn.Embedding):
-            expected: tuple[object, ...] = (layer.num, layer.size)
-        elif isinstance(layer, (nn.Linear, nn.IndRNN)):
-            expected = (layer.size, features)
-        else:
-            continue
-        name = f"{index}.weight"
-        if name not in shapes:
-            raise ValueError(f"tensors are missing: {name}")
-        if shapes[name] != expected:
-            raise ValueError(f"{name} must have shape {list(expected)}, got {list(shapes[name])}")
-        features = layer.size
 
 
 def _random_state(metadata: Mapping[str, str]) -> tuple[int, int]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _checks, _document, nn
 from ._core import Network as CoreNetwork
-from ._core import State as CoreState
-from .state import State
+from .state import State, core_of
 
 if TYPE_CHECKING:
     import os
@@ -36,6 +35,11 @@ class Network:
         See `indrnn_engine.devices`.
     seed : int, default 0
         Of the initial parameters and of dropout, from 0 to 2**64 - 1.
+    memory : str, default "store"
+        "store": `backward` finds every activation of `forward`. "recompute": `forward` keeps the
+        states at the borders of windows of time, and `backward` runs each window again: the same
+        bits in more time, and memory that grows with T / window instead of T times the number of
+        layers.
 
     Raises
     ------
@@ -80,15 +84,19 @@ class Network:
         dtype: DTypeLike = "float32",
         device: str = "cpu",
         seed: int = 0,
+        memory: str = "store",
     ) -> None:
         self._layers = _document.specs(layers)
         document = _document.write(self._layers, input_size, dtype)
         seed = _checks.integer("Network", "seed", seed, 0, 2**64 - 1)
         device = _checks.text("Network", "device", device)
-        self._core = CoreNetwork.from_json(document, device, seed)
+        memory = _checks.text("Network", "memory", memory)
+        self._core = CoreNetwork.from_json(document, device, seed, memory)
 
     @classmethod
-    def from_json(cls, text: str, device: str = "cpu", seed: int = 0) -> Network:
+    def from_json(
+        cls, text: str, device: str = "cpu", seed: int = 0, memory: str = "store"
+    ) -> Network:
         """Make a new network, with fresh parameters, from what `to_json` gave.
 
         Parameters
@@ -96,7 +104,7 @@ class Network:
         text : str
             {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]};
             layers as `nn.from_dict` reads them.
-        device, seed
+        device, seed, memory
             As for `Network`.
 
         Returns
@@ -124,6 +132,7 @@ class Network:
             dtype=document.get("dtype", "float32"),
             device=device,
             seed=seed,
+            memory=memory,
         )
 
     def to_json(self) -> str:
@@ -151,6 +160,11 @@ class Network:
     def device(self) -> str:
         """The device it computes on."""
         return self._core.device
+
+    @property
+    def memory(self) -> str:
+        """How activations reach `backward`: "store" or "recompute"."""
+        return self._core.memory
 
     @property
     def takes_indices(self) -> bool:
@@ -230,7 +244,7 @@ class Network:
         """
         y, after = self._core.forward(
             x,
-            _core_state("forward", "state", state),
+            core_of("forward", "state", state),
             lengths,
             training,
             training if keep is None else keep,
@@ -276,9 +290,7 @@ class Network:
         -----
         Gradients of the parameters are added into `gradients`; start a step with `zero_gradients`.
         """
-        dx, before = self._core.backward(
-            dy, _core_state("backward", "dstate", dstate), input_gradient
-        )
+        dx, before = self._core.backward(dy, core_of("backward", "dstate", dstate), input_gradient)
         return dx, State._of(before)
 
     def step(
@@ -317,7 +329,7 @@ class Network:
         >>> bool(np.allclose(y_t, net.forward(x)[0][-1]))
         True
         """
-        y, after = self._core.step(x, _core_state("step", "state", state), out)
+        y, after = self._core.step(x, core_of("step", "state", state), out)
         return y, State._of(after) if state is None else state
 
     def initial_state(self, batch: int) -> State:
@@ -423,11 +435,13 @@ class Network:
         files.save(self, path, metadata)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], device: str = "cpu") -> Network:
+    def load(
+        cls, path: str | os.PathLike[str], device: str = "cpu", memory: str = "store"
+    ) -> Network:
         """Read the network that `save` wrote; see `files.load`."""
         from . import files
 
-        return files.load(path, device)
+        return files.load(path, device, memory)
 
     def copy(self) -> Network:
         """Return an independent network: equal in all but its gradients, which are zero.
@@ -448,6 +462,7 @@ class Network:
         return _rebuild, (
             self.to_json(),
             self.device,
+            self.memory,
             self.random_state,
             self.parameters.copy(),
             buffers,
@@ -458,30 +473,22 @@ class Network:
         if not self.takes_indices:
             parts.append(f"input_size={self.input_size}")
         parts += [f"dtype='{self.dtype}'", f"device='{self.device}'"]
+        if self.memory != "store":
+            parts.append(f"memory='{self.memory}'")
         return f"Network({', '.join(parts)})"
 
 
 def _rebuild(
     text: str,
     device: str,
+    memory: str,
     random_state: tuple[int, int],
     parameters: NDArray[Any],
     buffers: dict[str, NDArray[Any]],
 ) -> Network:
-    network = Network.from_json(text, device)
+    network = Network.from_json(text, device, memory=memory)
     network.random_state = random_state
     network.parameters[...] = parameters
     for name, view in network.named_buffers().items():
         view[...] = buffers[name]
     return network
-
-
-def _core_state(operation: str, name: str, state: State | None) -> CoreState | None:
-    if state is None:
-        return None
-    if not isinstance(state, State):
-        raise TypeError(
-            f"[{operation}] {name} must be a State, as initial_state or forward give, "
-            f"got {type(state).__name__}"
-        )
-    return state._core

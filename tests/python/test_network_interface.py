@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -55,8 +56,7 @@ def test_properties_say_what_was_asked_for():
     assert embedding.input_size is None
     assert embedding.dtype == np.float64
     assert repr(embedding) == (
-        "Network([Embedding(num=9, size=2, init='uniform', init_scale=0.01)], "
-        "dtype='float64', device='cpu')"
+        f"Network([{ie.nn.Embedding(9, 2)!r}], dtype='float64', device='cpu')"
     )
 
 
@@ -139,6 +139,36 @@ def test_the_largest_seed_works():
 def test_same_seed_same_parameters_another_seed_others():
     np.testing.assert_array_equal(network(seed=7).parameters, network(seed=7).parameters)
     assert not np.array_equal(network(seed=7).parameters, network(seed=8).parameters)
+
+
+class TestMemory:
+    LAYERS: ClassVar = [ie.nn.IndRNN(H), ie.nn.IndRNN(H)]
+
+    def test_recompute_gives_the_same_bits(self, rng):
+        x = rng.normal(size=(2000, B, INPUTS))
+        results = []
+        for memory in ("store", "recompute"):
+            net = ie.Network(self.LAYERS, INPUTS, "float64", memory=memory)
+            assert net.memory == memory
+            y, _ = net.forward(x, training=True)
+            dx, _ = net.backward(y)
+            results.append((y, dx, net.gradients))
+        for stored, again in zip(*results, strict=True):
+            np.testing.assert_array_equal(stored, again)
+
+    def test_copies_remember_it_and_files_do_not(self, tmp_path):
+        net = ie.Network(self.LAYERS, INPUTS, memory="recompute")
+        assert net.copy().memory == "recompute"
+        assert "memory='recompute'" in repr(net)
+        net.save(tmp_path / "net")
+        assert ie.Network.load(tmp_path / "net").memory == "store"
+        assert ie.Network.load(tmp_path / "net", memory="recompute").memory == "recompute"
+
+    def test_another_word_is_refused(self):
+        with pytest.raises(ValueError, match=r"memory must be .*forget"):
+            ie.Network(self.LAYERS, INPUTS, memory="forget")
+        with pytest.raises(TypeError, match="memory must be a str"):
+            ie.Network(self.LAYERS, INPUTS, memory=True)
 
 
 class TestState:

@@ -18,18 +18,27 @@ from indrnn_engine._core import Network as CoreNetwork
 
 SPECS = [
     nn.Embedding(11, 4),
-    nn.Embedding(11, 4, init="normal", init_scale=0.5),
+    nn.Embedding(11, 4, 0.1, init="normal", init_scale=0.5),
     nn.Linear(8),
     nn.Linear(8, bias=False, init="kaiming_normal", init_scale=0.0),
     nn.Recurrence(),
-    nn.Recurrence("tanh", init_low=-1.0, init_high=0.25),
+    nn.TiedLinear(),
+    nn.TiedLinear(bias=False),
+    nn.Recurrence("tanh", 0.1, "normal", init_low=-1.0, init_high=0.25),
     nn.IndRNN(8),
-    nn.IndRNN(8, "sigmoid", False, "uniform", 0.1, 0.5, 1.5),
+    nn.IndRNN(8, "sigmoid", False, 0.2, "uniform", 0.1, "normal", 0.5, 1.5),
     nn.BatchNorm(),
-    nn.BatchNorm(momentum=0.3, epsilon=1e-3),
+    nn.BatchNorm("step", 50, momentum=0.3, epsilon=1e-3, init_weight=0.1),
+    nn.LayerNorm(),
+    nn.LayerNorm(1e-3),
     nn.Dropout(),
     nn.Dropout(0.125),
     nn.LastStep(),
+    nn.MeanOverTime(),
+    nn.TimeDifference(),
+    nn.Residual([nn.Recurrence(), nn.Linear(8)]),
+    nn.Concat((nn.IndRNN(3), nn.Residual([nn.Dropout(0.1), nn.Concat([nn.LayerNorm()])]))),
+    nn.Bidirectional([nn.IndRNN(4)]),
 ]
 
 
@@ -52,6 +61,12 @@ def test_specs_cannot_be_changed(spec):
         spec.size = 3
 
 
+def test_layers_of_a_container_are_kept_as_a_tuple():
+    spec = nn.Residual([nn.Linear(8)])
+    assert spec.layers == (nn.Linear(8),)
+    assert spec == nn.Residual((nn.Linear(8),))
+
+
 def test_every_layer_type_is_tested_here():
     assert {type(spec) for spec in SPECS} == set(nn.layer_types().values())
 
@@ -63,36 +78,57 @@ def cpp_fields(name: str) -> dict[str, object]:
         pytest.skip("the C++ headers are not here")
     struct = re.search(rf"struct {name} {{(.*?)\n}};", header.read_text(), re.DOTALL)
     assert struct, f"nn.hpp has no struct {name}"
-    found = re.findall(r"^  ([\w:]+) (\w+) = (.+);", struct[1], re.MULTILINE)
-    values = {"true": True, "false": False}
+    fields: dict[str, object] = {}
+    for kind, field, _, text in re.findall(
+        r"^  ([\w:<>]+) (\w+)( = (.+))?;", struct[1], re.MULTILINE
+    ):
+        assert text or kind == "std::vector<LayerSpec>"
+        fields[field] = (
+            {"true": True, "false": False}.get(text)
+            if kind == "bool"
+            else (ast.literal_eval(text) if text else None)
+        )
+    return fields
+
+
+def python_fields(name: str, required: dict[str, object]) -> dict[str, object]:
     return {
-        field: values.get(text, text) if kind == "bool" else ast.literal_eval(text)
-        for kind, field, text in found
+        field.name: required.get(field.name, field.default)
+        for field in dataclasses.fields(nn.layer_types()[name])
     }
 
 
 @pytest.mark.parametrize("name", nn.layer_types())
 def test_fields_and_defaults_are_those_of_the_cpp_header(name):
-    fields = {
-        field.name: 0 if field.default is dataclasses.MISSING else field.default
-        for field in dataclasses.fields(nn.layer_types()[name])
-    }
-    assert fields == cpp_fields(name)
+    # In C++ what must be given starts as 0 or empty.
+    assert python_fields(name, {"num": 0, "size": 0, "layers": None}) == cpp_fields(name)
+
+
+def test_the_cpp_header_has_no_other_layers():
+    header = Path(__file__).parents[2] / "cpp" / "include" / "indrnn" / "nn.hpp"
+    if not header.exists():
+        pytest.skip("the C++ headers are not here")
+    names = re.findall(r'type_name\(\) { return "(\w+)"; }', header.read_text())
+    assert sorted(names) == sorted(nn.layer_types())
 
 
 @pytest.mark.parametrize("name", nn.layer_types())
 def test_the_engine_takes_a_layer_without_its_optional_fields_for_the_same(name):
-    spec = nn.layer_types()[name]
-    required = {
-        field.name: 3 for field in dataclasses.fields(spec) if field.default is dataclasses.MISSING
+    required = {"num": 3, "size": 3, "layers": [{"type": "Recurrence"}]}
+    given = {
+        field.name: required[field.name]
+        for field in dataclasses.fields(nn.layer_types()[name])
+        if field.default is dataclasses.MISSING
     }
+    first = [{"type": "Embedding", "num": 3, "size": 2}] if name == "TiedLinear" else []
 
     def parameters(layer):
-        document = {"input_size": 2, "dtype": "float32", "layers": [layer]}
-        return CoreNetwork.from_json(json.dumps(document), "cpu", 5).parameters
+        document = {"input_size": 2, "dtype": "float32", "layers": [*first, layer]}
+        return CoreNetwork.from_json(json.dumps(document), "cpu", 5, "store").parameters
 
-    short = parameters({"type": name, **required})
-    np.testing.assert_array_equal(short, parameters(nn.to_dict(spec(**required))))
+    short = {"type": name, **given}
+    full = nn.to_dict(nn.from_dict(short))
+    np.testing.assert_array_equal(parameters(short), parameters(full))
 
 
 def test_numpy_and_integer_values_become_plain_ones():
@@ -115,7 +151,12 @@ def test_numpy_and_integer_values_become_plain_ones():
         (lambda: nn.IndRNN(8, activation=3), r"activation must be a str"),
         (lambda: nn.Dropout("0.5"), r"\[nn\.Dropout\] p must be a number, got '0\.5'"),
         (lambda: nn.Dropout(True), r"p must be a number"),
-        (lambda: nn.Layer(), r"base of the layer specs"),
+        (lambda: nn.Layer(), r"only the base"),
+        (lambda: nn.Container([nn.Linear(8)]), r"only the base"),
+        (lambda: nn.Residual(nn.Linear(8)), r"layers must be a list of layer specs"),
+        (lambda: nn.Residual("Linear"), r"layers must be a list of layer specs"),
+        (lambda: nn.Concat([nn.Linear]), r"layers\[0\] must be a layer spec"),
+        (lambda: nn.Concat([nn.Linear(8), [nn.Linear(8)]]), r"layers\[1\] must be a layer spec"),
     ],
 )
 def test_a_field_of_the_wrong_type_is_refused_by_name(make, message):
@@ -137,6 +178,18 @@ def test_a_number_no_engine_could_use_is_refused(make):
         make()
 
 
+def nested(depth: int) -> dict[str, object]:
+    values: dict[str, object] = {"type": "LastStep"}
+    for _ in range(depth):
+        values = {"type": "Residual", "layers": [values]}
+    return values
+
+
+def test_layers_may_nest_64_deep():
+    spec = nn.from_dict(nested(64))
+    assert nn.to_dict(spec) == nested(64)
+
+
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
@@ -154,6 +207,17 @@ def test_a_number_no_engine_could_use_is_refused(make):
         ({"type": "Linear", "size": "3"}, TypeError, "size must be an int"),
         ({"type": "Linear", "size": None}, TypeError, "size must be an int"),
         ({"type": "Dropout", "p": [0.5]}, TypeError, "p must be a number"),
+        ({"type": "Residual"}, ValueError, "Residual needs the field 'layers'"),
+        ({"type": "Residual", "layers": {"type": "LastStep"}}, TypeError, "layers must be a list"),
+        ({"type": "Residual", "layers": "Linear"}, TypeError, "layers must be a list"),
+        ({"type": "Residual", "layers": [3]}, TypeError, "must be a mapping"),
+        (
+            {"type": "Residual", "layers": [{"type": "Line"}]},
+            ValueError,
+            "unknown layer type 'Line'",
+        ),
+        (nested(65), ValueError, "must not nest deeper than 64"),
+        (nested(400), ValueError, "must not nest deeper than 64"),
         (["Linear", 3], TypeError, "must be a mapping"),
         ("Linear", TypeError, "must be a mapping"),
         (None, TypeError, "must be a mapping"),
