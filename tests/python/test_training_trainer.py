@@ -294,3 +294,15 @@ def test_run_folder_holds_models_curves_and_configuration(tmp_path: Path) -> Non
     config = run.read_config()
     assert config["num_parameters"] == trainer.net.num_parameters
     assert Experiment.from_dict(config["experiment"]).data == small().data
+
+
+def test_stop_during_the_last_validation_is_an_interruption() -> None:
+    class Slow(Reporter):
+        def stepped(self, trainer: Trainer, *_: Any) -> None:
+            if trainer.progress.step == trainer.total_steps:
+                trainer.stop()
+
+    trainer = trainer_of(small(), reporter=Slow())
+    result = trainer.fit()
+    assert (result.reason, result.step, result.test) == ("interrupted", 40, None)
+    assert trainer.progress.last_evaluation == 30  # that of step 40 is still due

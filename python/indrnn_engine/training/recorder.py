@@ -122,7 +122,7 @@ class Recorder:
             "random_state": list(trainer.net.random_state),
             "network": trainer.net.to_json(),
             "fingerprint": self.data.fingerprint,
-            "metrics_bytes": self.run.metrics_size(),
+            "metrics_bytes": self.run.flush_metrics(),
         }
         if trainer.best is not None:
             best_arrays, values["best_optimizer"] = trainer.best.pack("best")

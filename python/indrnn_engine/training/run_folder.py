@@ -158,13 +158,15 @@ class RunFolder:
                 records.append(json.loads(line))  # noqa: PERF401 - keeps what came before
         return records
 
-    def metrics_size(self) -> int:
-        """Give the length of metrics.jsonl in bytes."""
-        return self.metrics.stat().st_size if self.metrics.exists() else 0
+    def flush_metrics(self) -> int:
+        """Bring metrics.jsonl to the disk; gives its length in bytes."""
+        with self.metrics.open("a") as stream:
+            os.fsync(stream.fileno())
+            return stream.tell()
 
     def truncate_metrics(self, size: int) -> None:
         """Forget the records behind byte `size`: those of steps that will be run again."""
-        if self.metrics_size() > size:
+        if self.metrics.stat().st_size > size:
             os.truncate(self.metrics, size)
 
 

@@ -253,6 +253,8 @@ class Trainer:
     def _end(self, session_seconds: float) -> str:
         """Why training ends now; empty: it goes on."""
         config = self.config
+        if self._stop.is_set() and self._evaluation_due():  # given up halfway
+            return "interrupted"
         if self.progress.step >= self.total_steps:
             return "steps"
         if self.progress.ending:
@@ -279,8 +281,10 @@ class Trainer:
                     seed=self.config.seed,
                     stopped=self._stop.is_set,
                 )
-            if test is not None:
-                self._record("test", test)
+                if test is None:
+                    reason = "interrupted"
+                else:
+                    self._record("test", test)
         result = Result(
             reason, progress.step, progress.seconds, progress.best_step, progress.best, test
         )
