@@ -9,14 +9,21 @@ import operator
 INT64_MAX = 2**63 - 1
 
 
+def got(value: object) -> str:
+    """Return what came, for a message: its type, and the value itself where that is short."""
+    name = type(value).__name__
+    text = "" if value is None else repr(value)
+    return f"{name} {text}" if 0 < len(text) <= 80 else name
+
+
 def integer(operation: str, name: str, value: object, low: int = 0, high: int = INT64_MAX) -> int:
     """`value` as an int between `low` and `high`; any integer type, but no bool and no float."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"[{operation}] {name} must be an int, got {value!r}")
+        raise TypeError(f"[{operation}] {name} must be an integer, got {got(value)}")
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"[{operation}] {name} must be an int, got {value!r}") from None
+        raise TypeError(f"[{operation}] {name} must be an integer, got {got(value)}") from None
     if not low <= number <= high:
         raise ValueError(f"[{operation}] {name} must be between {low} and {high}, got {number}")
     return number
@@ -25,7 +32,7 @@ def integer(operation: str, name: str, value: object, low: int = 0, high: int = 
 def finite(operation: str, name: str, value: object) -> float:
     """`value` as a finite float; any real number, but no bool and no text."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"[{operation}] {name} must be a number, got {value!r}")
+        raise TypeError(f"[{operation}] {name} must be a number, got {got(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -65,11 +72,11 @@ def boolean(operation: str, name: str, value: object) -> bool:
         return value
     if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
         return bool(value)
-    raise TypeError(f"[{operation}] {name} must be True or False, got {value!r}")
+    raise TypeError(f"[{operation}] {name} must be True or False, got {got(value)}")
 
 
 def text(operation: str, name: str, value: object) -> str:
     """`value` as a str."""
     if not isinstance(value, str):
-        raise TypeError(f"[{operation}] {name} must be a str, got {value!r}")
+        raise TypeError(f"[{operation}] {name} must be a str, got {got(value)}")
     return str(value)

@@ -33,28 +33,37 @@ def write(layers: Sequence[nn.Layer], input_size: object, dtype: DTypeLike) -> s
 
 
 def read(text: str) -> dict[str, Any]:
-    """Return the document in `text`: "layers", a list, and perhaps "input_size" and "dtype"."""
+    """Return the document in `text`: "layers", specs, and perhaps "input_size" and "dtype"."""
     try:
         document = json.loads(_checks.text("Network.from_json", "text", text))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"[Network.from_json] text must be JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("layers"), list):
-        raise ValueError('[Network.from_json] text must be {"layers": [...], ...}')
+        raise ValueError('[Network.from_json] text must be an object {"layers": [...], ...}')
     for key in document:
         if key not in ("input_size", "dtype", "layers"):
             raise ValueError(f"[Network.from_json] unknown field {key!r}")
+    try:
+        document["layers"] = [nn.from_dict(values) for values in document["layers"]]
+        _dtype_name(document.get("dtype", "float32"))
+        if document.get("input_size") is not None:
+            _checks.integer("Network.from_json", "input_size", document["input_size"])
+    except TypeError as error:  # in a text, a field of the wrong type is a wrong value
+        raise ValueError(str(error)) from None
     return document
 
 
 def specs(layers: object) -> tuple[nn.Layer, ...]:
     """Return `layers` as a tuple, if all of them are layer specs."""
     if isinstance(layers, str) or not isinstance(layers, Sequence):
-        raise TypeError(f"[Network] layers must be a list of layer specs, got {layers!r}")
+        raise TypeError(
+            f"[Network] layers must be a list of layer specs, got {_checks.got(layers)}"
+        )
     for index, spec in enumerate(layers):
         if not isinstance(spec, nn.Layer):
             raise TypeError(
                 f"[Network] layers[{index}] must be a layer spec such as nn.Linear(10), "
-                f"got {spec!r}"
+                f"got {_checks.got(spec)}"
             )
     return tuple(layers)
 
@@ -65,5 +74,5 @@ def _dtype_name(dtype: DTypeLike) -> str:
     except TypeError:
         name = repr(dtype)
     if name not in ("float32", "float64"):
-        raise ValueError(f"[Network] dtype must be float32 or float64, got {name}")
+        raise TypeError(f"[Network] dtype must be float32 or float64, got {name}")
     return name

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.numpy
 
-from . import _document, _sizes, nn
+from . import _document, _sizes
 from .network import Network
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def _network(file: Any, metadata: dict[str, str], device: str, memory: str) -> N
         raise ValueError("its metadata has no 'network'")
     document = _document.read(metadata["network"])
     shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    layers = [nn.from_dict(values) for values in document["layers"]]
-    _sizes.check(layers, document.get("input_size"), shapes)
+    _sizes.check(document["layers"], document.get("input_size"), shapes)
     network = Network.from_json(metadata["network"], device, memory=memory)
 
     expected = {**network.named_parameters(), **network.named_buffers()}

@@ -44,9 +44,9 @@ class Network:
     Raises
     ------
     ValueError
-        For a layer or field that cannot be used (named), a missing input size or an unknown dtype.
+        For a layer or field that cannot be used (named) or a missing input size.
     TypeError
-        For something that is no layer spec.
+        For something that is no layer spec, or another dtype.
     RuntimeError
         For a device that is not there.
 
@@ -115,8 +115,6 @@ class Network:
         ------
         ValueError
             If the text is not such a document.
-        TypeError
-            If a field has the wrong type.
 
         Examples
         --------
@@ -127,7 +125,7 @@ class Network:
         """
         document = _document.read(text)
         return cls(
-            [nn.from_dict(values) for values in document["layers"]],
+            document["layers"],
             input_size=document.get("input_size"),
             dtype=document.get("dtype", "float32"),
             device=device,

@@ -72,27 +72,31 @@ def test_json_gives_the_same_network_back():
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    "text",
     [
-        ("", ValueError),
-        ("{", ValueError),
-        ("[" * 100_000, ValueError),
-        ("[]", ValueError),
-        ("{}", ValueError),
-        ('{"layers": {"type": "LastStep"}}', ValueError),
-        ('{"layers": [{"type": "LastStep"}], "input_size": 1, "colour": "red"}', ValueError),
-        ('{"layers": [{"type": "LastStep"}], "input_size": 1, "dtype": "int8"}', ValueError),
-        ('{"layers": [{"type": "LastStep"}], "input_size": 1, "dtype": 5}', ValueError),
-        ('{"layers": [{"type": "LastStep"}], "input_size": "1"}', TypeError),
-        ('{"layers": [{"type": "LastStep"}], "input_size": 1.5}', TypeError),
-        ('{"layers": ["LastStep"], "input_size": 1}', TypeError),
-        ('{"layers": [{"type": "Dropout", "p": NaN}], "input_size": 1}', ValueError),
-        (None, TypeError),
-        (b"{}", TypeError),
+        "",
+        "{",
+        "[" * 100_000,
+        "[]",
+        "{}",
+        '{"layers": {"type": "LastStep"}}',
+        '{"layers": [{"type": "LastStep"}], "input_size": 1, "colour": "red"}',
+        '{"layers": [{"type": "LastStep"}], "input_size": 1, "dtype": "int8"}',
+        '{"layers": [{"type": "LastStep"}], "input_size": 1, "dtype": 5}',
+        '{"layers": [{"type": "LastStep"}], "input_size": "1"}',
+        '{"layers": [{"type": "LastStep"}], "input_size": 1.5}',
+        '{"layers": ["LastStep"], "input_size": 1}',
+        '{"layers": [{"type": "Dropout", "p": NaN}], "input_size": 1}',
     ],
 )
-def test_from_json_refuses_what_is_no_network(text, error):
-    with pytest.raises(error, match=r"^\["):
+def test_from_json_refuses_what_is_no_network(text):
+    with pytest.raises(ValueError, match=r"^\["):
+        ie.Network.from_json(text)
+
+
+@pytest.mark.parametrize("text", [None, b"{}", {"layers": []}])
+def test_from_json_takes_text_only(text):
+    with pytest.raises(TypeError, match=r"\[Network\.from_json\] text must be a str"):
         ie.Network.from_json(text)
 
 
@@ -109,14 +113,14 @@ def test_from_json_refuses_what_is_no_network(text, error):
         ({"layers": [[ie.nn.Linear(3)]]}, TypeError, r"layers\[0\] must be a layer spec"),
         ({"input_size": None}, ValueError, "input_size must be given"),
         ({"input_size": 0}, ValueError, "input_size must be between 1"),
-        ({"input_size": 2.0}, TypeError, "input_size must be an int"),
-        ({"input_size": True}, TypeError, "input_size must be an int"),
-        ({"dtype": "float16"}, ValueError, "dtype must be float32 or float64, got float16"),
-        ({"dtype": "real"}, ValueError, "dtype must be float32 or float64, got 'real'"),
-        ({"dtype": None}, ValueError, "dtype must be"),
+        ({"input_size": 2.0}, TypeError, "input_size must be an integer"),
+        ({"input_size": True}, TypeError, "input_size must be an integer"),
+        ({"dtype": "float16"}, TypeError, "dtype must be float32 or float64, got float16"),
+        ({"dtype": "real"}, TypeError, "dtype must be float32 or float64, got 'real'"),
+        ({"dtype": None}, TypeError, "dtype must be"),
         ({"seed": -1}, ValueError, "seed must be between 0"),
         ({"seed": 2**64}, ValueError, "seed must be between 0"),
-        ({"seed": 0.5}, TypeError, "seed must be an int"),
+        ({"seed": 0.5}, TypeError, "seed must be an integer"),
         ({"device": 0}, TypeError, "device must be a str"),
     ],
 )
@@ -441,7 +445,7 @@ class TestPlan:
         for bad in (-1, 2**63):
             with pytest.raises(ValueError, match="time_steps must be"):
                 getattr(network(), call)(bad, B)
-        with pytest.raises(TypeError, match="batch must be an int"):
+        with pytest.raises(TypeError, match="batch must be an integer"):
             getattr(network(), call)(T, 1.5)
 
 
@@ -464,7 +468,7 @@ def test_runtime_functions():
     for bad in (0, -1, 2**31):
         with pytest.raises(ValueError, match="count must be between 1"):
             ie.set_num_threads(bad)
-    with pytest.raises(TypeError, match="count must be an int"):
+    with pytest.raises(TypeError, match="count must be an integer"):
         ie.set_num_threads(1.0)
 
 

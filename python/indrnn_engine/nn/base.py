@@ -17,12 +17,14 @@ __all__ = ["Container", "Layer"]
 
 def _layers(operation: str, name: str, value: object) -> tuple[Layer, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"[{operation}] {name} must be a list of layer specs, got {value!r}")
+        raise TypeError(
+            f"[{operation}] {name} must be a list of layer specs, got {_checks.got(value)}"
+        )
     for index, layer in enumerate(value):
         if not isinstance(layer, Layer):
             raise TypeError(
                 f"[{operation}] {name}[{index}] must be a layer spec such as nn.Linear(10), "
-                f"got {layer!r}"
+                f"got {_checks.got(layer)}"
             )
     return tuple(value)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from .. import _checks
 from .base import Layer
 from .connections import Bidirectional, Concat, Residual
 from .linear import Embedding, Linear, TiedLinear
@@ -76,7 +77,7 @@ def to_dict(spec: Layer) -> dict[str, Any]:
     {'type': 'Residual', 'layers': [{'type': 'Dropout', 'p': 0.25}]}
     """
     if not isinstance(spec, Layer):
-        raise TypeError(f"[nn.to_dict] spec must be a layer spec, got {spec!r}")
+        raise TypeError(f"[nn.to_dict] spec must be a layer spec, got {_checks.got(spec)}")
     values: dict[str, Any] = {"type": type(spec).__name__}
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
@@ -117,7 +118,9 @@ def _read(values: object, depth: int) -> Layer:
     if depth > _DEEPEST:
         raise ValueError(f"[nn.from_dict] layers must not nest deeper than {_DEEPEST}")
     if not isinstance(values, Mapping):
-        raise TypeError(f"[nn.from_dict] a layer must be a mapping with a type, got {values!r}")
+        raise TypeError(
+            f"[nn.from_dict] a layer must be a mapping with a type, got {_checks.got(values)}"
+        )
     name = values.get("type")
     if not isinstance(name, str) or name not in _LAYER_TYPES:
         known = ", ".join(_LAYER_TYPES)

@@ -190,7 +190,7 @@ class Adam:
 
 def _betas(operation: str, betas: object) -> tuple[float, float]:
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"[{operation}] betas must be two numbers, got {betas!r}")
+        raise TypeError(f"[{operation}] betas must be two numbers, got {_checks.got(betas)}")
     return (
         _checks.fraction(operation, "betas[0]", betas[0]),
         _checks.fraction(operation, "betas[1]", betas[1]),

@@ -35,7 +35,7 @@ class SGD:
         decay * w is added to the gradient; not for parameters whose name ends in "bias" or
         "weight_hh".
     nesterov : bool, default False
-        Look ahead along the velocity.
+        Look ahead along the velocity; needs a momentum above 0.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class SGD:
             _checks.non_negative("SGD", "lr", lr),
             _checks.fraction("SGD", "momentum", momentum),
             _checks.non_negative("SGD", "weight_decay", weight_decay),
-            _checks.boolean("SGD", "nesterov", nesterov),
+            _nesterov("SGD", nesterov, momentum),
         )
         self._network = network
 
@@ -138,7 +138,7 @@ class SGD:
         lr = _checks.non_negative(operation, "lr", state["lr"])
         momentum = _checks.fraction(operation, "momentum", state["momentum"])
         weight_decay = _checks.non_negative(operation, "weight_decay", state["weight_decay"])
-        nesterov = _checks.boolean(operation, "nesterov", state["nesterov"])
+        nesterov = _nesterov(operation, state["nesterov"], momentum)
         core.lr, core.momentum, core.weight_decay, core.nesterov = (
             lr,
             momentum,
@@ -152,3 +152,9 @@ class SGD:
             f"SGD(lr={self.lr}, momentum={self.momentum}, weight_decay={self.weight_decay}, "
             f"nesterov={self.nesterov})"
         )
+
+
+def _nesterov(operation: str, nesterov: object, momentum: float) -> bool:
+    if _checks.boolean(operation, "nesterov", nesterov) and momentum == 0:
+        raise ValueError(f"[{operation}] nesterov must go with a momentum above 0, got momentum 0")
+    return bool(nesterov)
