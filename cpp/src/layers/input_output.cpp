@@ -1,5 +1,5 @@
 // The ends of a network: between the caller's time-major arrays [T, B, F] and the engine's sample-major rows [B, T, F].
-// What lies past a sequence's length never enters: inputs and output gradients are zero there, and so are outputs.
+// Rows without time, [B, F], are sequences of one step here. What lies past a sequence's length never enters: inputs and output gradients are zero there, and so are outputs.
 #include <algorithm>
 #include <cstring>
 
@@ -68,23 +68,13 @@ class Output : public cpu::Runner<T> {
 
   void forward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
     if (run.again) return;
-    const T* rows = run.value(this->node_.inputs[0], chunk);
-    if (this->input_value().sequence) {
-      scatter(chunk, run.geometry().batch, this->input_value().features, rows, run.y);
-    } else {
-      std::copy_n(rows, chunk.samples * this->input_value().features,
-                  run.y + chunk.first_sample * this->input_value().features);
-    }
+    scatter(chunk, run.geometry().batch, this->input_value().features,
+            run.value(this->node_.inputs[0], chunk), run.y);
   }
 
   void backward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
-    T* rows = run.gradient(this->node_.inputs[0], chunk);
-    if (this->input_value().sequence) {
-      gather(chunk, run.geometry().batch, this->input_value().features, run.dy, rows);
-    } else {
-      std::copy_n(run.dy + chunk.first_sample * this->input_value().features,
-                  chunk.samples * this->input_value().features, rows);
-    }
+    gather(chunk, run.geometry().batch, this->input_value().features, run.dy,
+           run.gradient(this->node_.inputs[0], chunk));
   }
 };
 

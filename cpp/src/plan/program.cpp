@@ -175,6 +175,48 @@ class ProgramMaker {
         segment.backward.push_back({*position, Direction::backward});
       }
     }
+    for (Segment& segment : program_.segments) {
+      const std::vector<int> stage_of = number_stages(segment);
+      segment.forward_stages = cut_stages(segment.forward, stage_of);
+      segment.backward_stages = cut_stages(segment.backward, stage_of);
+    }
+  }
+
+  // A stage is a recurrent layer with what leads to it: cut where a Linear follows on a recurrence.
+  std::vector<int> number_stages(const Segment& segment) const {
+    std::vector<int> stage_of(graph_.nodes.size(), 0);
+    int stage = 0;
+    bool recurrence = false;
+    for (int index : segment.nodes) {
+      if (node(index).type == "Linear" && recurrence) {
+        ++stage;
+        recurrence = false;
+      }
+      recurrence = recurrence || node(index).state >= 0;
+      stage_of[static_cast<std::size_t>(index)] = stage;
+    }
+    return stage_of;
+  }
+
+  // What is run again belongs to the node it is run for, the next one in the list.
+  static std::vector<Stage> cut_stages(const std::vector<Instruction>& instructions,
+                                       const std::vector<int>& stage_of) {
+    std::vector<Stage> stages;
+    int end = static_cast<int>(instructions.size());
+    int current = -1;
+    for (int i = end - 1; i >= 0; --i) {
+      const Instruction& instruction = instructions[static_cast<std::size_t>(i)];
+      if (instruction.direction == Direction::again) continue;
+      const int stage = stage_of[static_cast<std::size_t>(instruction.node)];
+      if (current >= 0 && stage != current) {
+        stages.push_back({i + 1, end});
+        end = i + 1;
+      }
+      current = stage;
+    }
+    stages.push_back({0, end});
+    std::reverse(stages.begin(), stages.end());
+    return stages;
   }
 
   int backward_step(int segment) const {

@@ -23,12 +23,20 @@ struct Instruction {
   Direction direction = Direction::forward;
 };
 
+// Consecutive instructions [first, end): what one thread does at a time where a wavefront runs over layers and time.
+struct Stage {
+  int first = 0;
+  int end = 0;
+};
+
 // Nodes that run depth first: a chunk passes through all of them before the next chunk starts.
 struct Segment {
   bool sequence = true;  // walks time; otherwise one row per sample
   std::vector<int> nodes{};
   std::vector<Instruction> forward{};
   std::vector<Instruction> backward{};
+  std::vector<Stage> forward_stages{};
+  std::vector<Stage> backward_stages{};
 };
 
 // Values (or gradients) that lie in the same memory.

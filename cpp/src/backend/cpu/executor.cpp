@@ -7,6 +7,7 @@
 #include "backend/cpu/matmul.hpp"
 #include "backend/cpu/prepared.hpp"
 #include "backend/cpu/walk.hpp"
+#include "backend/cpu/wavefront.hpp"
 #include "core/dispatch.hpp"
 #include "layers/layer.hpp"
 
@@ -149,12 +150,7 @@ class CpuExecutor : public Executor {
   void forward_segments(Run<T>& run, bool sequence) {
     for (const Segment& segment : run.plan->program.segments) {
       if (segment.sequence != sequence) continue;
-      parallel_for(
-          run.geometry().lanes,
-          [&](std::int64_t lane, int worker) {
-            walk_forward(run, runners_, segment, static_cast<int>(lane), worker);
-          },
-          run.plan->workers);
+      run_segment({run, runners_, segment, false});
       for (int node : segment.nodes) runners_[static_cast<std::size_t>(node)]->finish_forward(run);
     }
   }
@@ -163,15 +159,23 @@ class CpuExecutor : public Executor {
     const auto& segments = run.plan->program.segments;
     for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
       if (segment->sequence != sequence) continue;
-      parallel_for(
-          run.geometry().lanes,
-          [&](std::int64_t lane, int worker) {
-            walk_backward(run, runners_, *segment, static_cast<int>(lane), worker);
-          },
-          run.plan->workers);
+      run_segment({run, runners_, *segment, true});
       for (auto node = segment->nodes.rbegin(); node != segment->nodes.rend(); ++node) {
         runners_[static_cast<std::size_t>(*node)]->finish_backward(run);
       }
+    }
+  }
+
+  void run_segment(const Pass<T>& pass) {
+    const Plan& plan = *pass.run.plan;
+    if (plan.wavefront && pass.segment.sequence) {
+      Wavefront<T>(pass, plan.geometry.lanes,
+                   pass.run.template pointer<std::int64_t>(plan.wavefront_progress))
+          .run(plan.workers);
+    } else {
+      parallel_for(
+          plan.geometry.lanes, [&](std::int64_t lane, int worker) { walk_lane(pass, lane, worker); },
+          plan.workers);
     }
   }
 

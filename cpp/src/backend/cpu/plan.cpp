@@ -38,8 +38,9 @@ class PlanMaker {
 
   void place_values() {
     place_full();
-    place_scratch(&Segment::forward, plan_.forward_values, plan_.gradients);
-    if (plan_.program.mode.keep) place_scratch(&Segment::backward, plan_.backward_values, plan_.gradients);
+    place_chunks(&Segment::forward, &Segment::forward_stages, plan_.forward_values);
+    if (plan_.program.mode.keep)
+      place_chunks(&Segment::backward, &Segment::backward_stages, plan_.backward_values);
   }
 
   void place_sums(const std::function<std::size_t(int, const Geometry&, std::int64_t)>& node_bytes) {
@@ -70,6 +71,7 @@ class PlanMaker {
       plan_.lane_matrices = take(bytes_of(geometry.lanes, graph_.parameter_elements, element_bytes_));
       plan_.lane_vectors = take(bytes_of(geometry.lanes, graph_.vector_elements, sizeof(double)));
     }
+    plan_.wavefront_progress = take(bytes_of(geometry.lanes, plan_.ring_chunks, sizeof(std::int64_t)));
     plan_.valid_steps = take(bytes_of(plan_.workers, bytes_of(plan_.largest_lane, sizeof(std::int64_t))));
     plan_.arenas = take(bytes_of(plan_.workers, plan_.arena_bytes));
   }
@@ -102,41 +104,62 @@ class PlanMaker {
   }
 
   // Nothing of chunk size outlives the list of instructions of its segment: each list has the arena for itself.
-  void place_scratch(std::vector<Instruction> Segment::* list, std::vector<Place>& values,
-                     std::vector<Place>& gradients) {
+  void place_chunks(std::vector<Instruction> Segment::* list, std::vector<Stage> Segment::* stages,
+                    std::vector<Place>& values) {
+    places_.assign(offsets_.size(), {});
+    for (std::size_t i = 0; i < offsets_.size(); ++i) places_[i].offset = offsets_[i];
     for (const Segment& segment : plan_.program.segments) {
       std::vector<Interval> intervals;
-      std::vector<int> storage_of;
-      int position = 0;
-      for (const Instruction& instruction : segment.*list) {
-        for (int index : touched(instruction)) {
+      std::vector<int> storage_of, stage_of;
+      std::vector<bool> passed_on;  // from one stage to another
+      int stage = 0;
+      for (int position = 0; position < static_cast<int>((segment.*list).size()); ++position) {
+        if (position >= (segment.*stages)[static_cast<std::size_t>(stage)].end) ++stage;
+        for (int index : touched((segment.*list)[static_cast<std::size_t>(position)])) {
           if (storage(index).full) continue;
           const auto known = std::find(storage_of.begin(), storage_of.end(), index);
-          if (known != storage_of.end()) {
-            intervals[static_cast<std::size_t>(known - storage_of.begin())].last = position;
-            continue;
+          const auto at = static_cast<std::size_t>(known - storage_of.begin());
+          if (known == storage_of.end()) {
+            const std::int64_t rows = segment.sequence ? plan_.geometry.chunk_rows() : plan_.largest_lane;
+            intervals.push_back({rows_bytes(storage(index), rows, 1), position, position});
+            storage_of.push_back(index);
+            stage_of.push_back(stage);
+            passed_on.push_back(false);
           }
-          const std::int64_t rows = segment.sequence ? plan_.geometry.chunk_rows() : plan_.largest_lane;
-          intervals.push_back({rows_bytes(storage(index), rows, 1), position, position});
-          storage_of.push_back(index);
+          intervals[at].last = position;
+          if (stage_of[at] != stage) passed_on[at] = true;
         }
-        ++position;
       }
-      plan_.arena_bytes = std::max(plan_.arena_bytes, place_intervals(intervals));
-      for (std::size_t i = 0; i < intervals.size(); ++i) {
-        offsets_[static_cast<std::size_t>(storage_of[i])] = intervals[i].offset;
-      }
+      place_intervals_of(intervals, storage_of, passed_on, segment.sequence && plan_.wavefront);
     }
     write_places(plan_.program.value_storage, values);
-    write_places(plan_.program.gradient_storage, gradients);
+    write_places(plan_.program.gradient_storage, plan_.gradients);  // read in backward, which is placed last
+  }
+
+  void place_intervals_of(std::vector<Interval>& intervals, const std::vector<int>& storage_of,
+                          const std::vector<bool>& passed_on, bool wavefront) {
+    std::vector<Interval> scratch;
+    std::vector<int> scratch_storage;
+    for (std::size_t i = 0; i < intervals.size(); ++i) {
+      if (wavefront && passed_on[i]) {
+        const std::size_t offset =
+            take(bytes_of(plan_.geometry.lanes, plan_.ring_chunks, intervals[i].bytes));
+        places_[static_cast<std::size_t>(storage_of[i])] = {Place::Kind::ring, offset, intervals[i].bytes};
+      } else {
+        scratch.push_back(intervals[i]);
+        scratch_storage.push_back(storage_of[i]);
+      }
+    }
+    plan_.arena_bytes = std::max(plan_.arena_bytes, place_intervals(scratch));
+    for (std::size_t i = 0; i < scratch.size(); ++i) {
+      places_[static_cast<std::size_t>(scratch_storage[i])] = {Place::Kind::scratch, scratch[i].offset, 0};
+    }
   }
 
   void write_places(const std::vector<int>& storages, std::vector<Place>& places) const {
     places.clear();
-    for (int index : storages) {
-      places.push_back(index < 0 ? Place{}
-                                 : Place{storage(index).full, offsets_[static_cast<std::size_t>(index)]});
-    }
+    for (int index : storages)
+      places.push_back(index < 0 ? Place{} : places_[static_cast<std::size_t>(index)]);
   }
 
   std::vector<int> touched(const Instruction& instruction) const {
@@ -157,7 +180,8 @@ class PlanMaker {
   const Graph& graph_;
   std::size_t element_bytes_;
   Plan& plan_;
-  std::vector<std::size_t> offsets_;  // by storage
+  std::vector<std::size_t> offsets_;  // by storage: of what is full
+  std::vector<Place> places_;         // by storage, in the pass being placed
 };
 
 std::int64_t largest_lane(const Geometry& geometry) {
@@ -167,6 +191,30 @@ std::int64_t largest_lane(const Geometry& geometry) {
                                     geometry.first_sample(geometry.first_tile(lane)));
   }
   return largest;
+}
+
+bool shares_parameters(const Graph& graph) {
+  std::vector<int> users(graph.parameters.size(), 0);
+  for (const Node& node : graph.nodes) {
+    if (node.type == "BatchNorm.apply" || node.type == "BatchNormStep.apply")
+      continue;  // with its statistics node
+    for (int parameter : node.parameters) ++users[static_cast<std::size_t>(parameter)];
+  }
+  return std::any_of(users.begin(), users.end(), [](int count) { return count > 1; });
+}
+
+// With fewer lanes than threads, threads work on the layers of one lane at once. Where two layers share a weight, the
+// order in which they add to its gradient would depend on chance: there the lanes run one by one.
+void choose_wavefront(const Graph& graph, int workers, Plan& plan) {
+  std::size_t stages = 1;
+  for (const Segment& segment : plan.program.segments) {
+    if (segment.sequence) stages = std::max(stages, segment.forward_stages.size());
+  }
+  const std::int64_t lanes = std::max<std::int64_t>(1, plan.geometry.lanes);
+  plan.wavefront = workers > lanes && stages > 1 && plan.geometry.chunks > 1 && !shares_parameters(graph);
+  const std::int64_t parallel = plan.wavefront ? lanes * static_cast<std::int64_t>(stages) : lanes;
+  plan.workers = static_cast<int>(std::clamp<std::int64_t>(workers, 1, parallel));
+  plan.ring_chunks = static_cast<std::int64_t>(stages) + 1;
 }
 
 void cut_windows(const Graph& graph, std::int64_t element_bytes, Plan& plan) {
@@ -197,9 +245,8 @@ Plan make_plan(
   }
   const auto element = static_cast<std::int64_t>(element_bytes);
   plan.geometry = make_geometry(time_steps, batch, widest, element, graph.parameter_elements * element);
-  plan.workers =
-      static_cast<int>(std::clamp<std::int64_t>(workers, 1, std::max<std::int64_t>(1, plan.geometry.lanes)));
   plan.largest_lane = largest_lane(plan.geometry);
+  choose_wavefront(graph, workers, plan);
   cut_windows(graph, element, plan);
   PlanMaker maker(graph, element_bytes, plan);
   maker.place_values();

@@ -12,16 +12,21 @@
 
 namespace indrnn::cpu {
 
-// full: `offset` bytes from the workspace. Otherwise from the running worker's arena.
+// full: all rows, `offset` bytes from the workspace. scratch: one chunk, `offset` bytes from the running worker's arena.
+// ring: some chunks of each lane, `offset` bytes from the workspace: what one stage of a wavefront leaves for the next.
 struct Place {
-  bool full = true;
+  enum class Kind { full, scratch, ring } kind = Kind::full;
   std::size_t offset = 0;
+  std::size_t chunk_bytes = 0;  // of a ring
 };
 
 struct Plan {
   Program program;
   Geometry geometry;
   int workers = 1;
+  // Fewer lanes than workers: they share the stages of a lane instead, chunk behind chunk.
+  bool wavefront = false;
+  std::int64_t ring_chunks = 0;
   // Full values hold the steps of one window: all of T, or some chunks where windows are run again in backward.
   std::int64_t window_steps = 0;
   std::int64_t window_chunks = 0;
@@ -40,6 +45,7 @@ struct Plan {
   std::size_t resets = 0;                    // uint8 [T, B]; keep only
   std::size_t lane_matrices = 0;             // [lanes, parameters]; keep only
   std::size_t lane_vectors = 0;              // float64 [lanes, rank-1 parameters]; keep only
+  std::size_t wavefront_progress = 0;        // int64 [lanes, stages]
   std::size_t valid_steps = 0;               // int64 [workers, samples of the largest tile]
   std::size_t arenas = 0;                    // [workers, arena_bytes]
   std::size_t arena_bytes = 0;

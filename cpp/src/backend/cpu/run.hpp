@@ -15,6 +15,7 @@ struct Chunk {
   std::int64_t first_step = 0, steps = 0;
   std::int64_t index = 0;               // in time
   const std::int64_t* valid = nullptr;  // [samples] real steps in this chunk; nullptr: all
+  std::int64_t position = 0;            // in the lane's walk
   int lane = 0;
   int worker = 0;
   bool backward_pass = false;
@@ -109,9 +110,13 @@ struct Run {
   Element* at(const std::vector<Place>& places, int id, const Chunk& chunk) {
     const Value& value = graph->values[static_cast<std::size_t>(id)];
     const Place& place = places[static_cast<std::size_t>(id)];
-    if (!place.full) {
+    if (place.kind == Place::Kind::scratch) {
       return pointer<Element>(plan->arenas + static_cast<std::size_t>(chunk.worker) * plan->arena_bytes +
                               place.offset);
+    }
+    if (place.kind == Place::Kind::ring) {
+      const std::int64_t slot = chunk.lane * plan->ring_chunks + chunk.position % plan->ring_chunks;
+      return pointer<Element>(place.offset + static_cast<std::size_t>(slot) * place.chunk_bytes);
     }
     const std::int64_t row =
         value.sequence ? chunk.first_sample * plan->window_steps + chunk.first_step - window_first_step()

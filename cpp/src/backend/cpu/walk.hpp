@@ -15,64 +15,84 @@ namespace indrnn::cpu {
 template <class T>
 using Runners = std::vector<std::unique_ptr<Runner<T>>>;
 
-// Sets steps and valid steps of the chunk whose index, samples and worker are set.
+// What all lanes do in one pass over one segment.
 template <class T>
-void find_steps(Run<T>& run, const Segment& segment, Chunk& chunk) {
-  const Geometry& geometry = run.geometry();
-  chunk.valid = nullptr;
-  if (!segment.sequence) {
-    chunk.first_step = 0;
-    chunk.steps = 1;
-    return;
+struct Pass {
+  Run<T>& run;
+  const Runners<T>& runners;
+  const Segment& segment;
+  bool backward = false;
+
+  const std::vector<Instruction>& instructions() const {
+    return backward ? segment.backward : segment.forward;
   }
-  chunk.first_step = chunk.index * geometry.chunk_steps;
-  chunk.steps = std::min(geometry.chunk_steps, geometry.time_steps - chunk.first_step);
-  if (run.lengths == nullptr) return;
+  const std::vector<Stage>& stages() const {
+    return backward ? segment.backward_stages : segment.forward_stages;
+  }
+  Stage all() const { return {0, static_cast<int>(instructions().size())}; }
+};
+
+// Chunks of the window; rows without time are one chunk.
+template <class T>
+std::int64_t chunk_count(const Pass<T>& pass) {
+  const std::int64_t left = pass.run.geometry().chunks - pass.run.window_first_chunk;
+  return pass.segment.sequence ? std::min(pass.run.plan->window_chunks, left) : 1;
+}
+
+template <class T>
+std::int64_t tile_count(const Pass<T>& pass, std::int64_t lane) {
+  const Geometry& geometry = pass.run.geometry();
+  return pass.segment.sequence ? geometry.first_tile(lane + 1) - geometry.first_tile(lane) : 1;
+}
+
+// The rows at a position of the lane's walk.
+template <class T>
+Chunk find_chunk(const Pass<T>& pass, std::int64_t lane, std::int64_t position, int worker) {
+  Run<T>& run = pass.run;
+  const Geometry& geometry = run.geometry();
+  const std::int64_t tiles = tile_count(pass, lane);
+  Chunk chunk{
+      .position = position, .lane = static_cast<int>(lane), .worker = worker, .backward_pass = pass.backward};
+  const std::int64_t first_tile = geometry.first_tile(lane) + position % tiles;
+  const std::int64_t end_tile = pass.segment.sequence ? first_tile + 1 : geometry.first_tile(lane + 1);
+  chunk.first_sample = geometry.first_sample(first_tile);
+  chunk.samples = geometry.first_sample(end_tile) - chunk.first_sample;
+  chunk.steps = 1;
+  if (pass.segment.sequence) {
+    const std::int64_t in_window = position / tiles;
+    chunk.index = run.window_first_chunk + (pass.backward ? chunk_count(pass) - 1 - in_window : in_window);
+    chunk.first_step = chunk.index * geometry.chunk_steps;
+    chunk.steps = std::min(geometry.chunk_steps, geometry.time_steps - chunk.first_step);
+  }
+  if (run.lengths == nullptr && geometry.time_steps > 0) return chunk;
+  // A row without time is real if its sequence has any step.
   std::int64_t* valid =
-      run.template pointer<std::int64_t>(run.plan->valid_steps) + chunk.worker * run.plan->largest_lane;
+      run.template pointer<std::int64_t>(run.plan->valid_steps) + worker * run.plan->largest_lane;
   for (std::int64_t s = 0; s < chunk.samples; ++s) {
-    const std::int64_t left = run.lengths[chunk.first_sample + s] - chunk.first_step;
+    const std::int64_t left = run.length(chunk.first_sample + s) - chunk.first_step;
     valid[s] = std::clamp<std::int64_t>(left, 0, chunk.steps);
   }
   chunk.valid = valid;
+  return chunk;
 }
 
-// One chunk of time for all tiles of the lane. Rows without time go through in one piece.
 template <class T>
-void walk_chunk(Run<T>& run, const Runners<T>& runners, const Segment& segment,
-                const std::vector<Instruction>& instructions, Chunk& chunk) {
-  const Geometry& geometry = run.geometry();
-  const std::int64_t first = geometry.first_tile(chunk.lane), end = geometry.first_tile(chunk.lane + 1);
-  const std::int64_t stride = segment.sequence ? 1 : end - first;
-  for (std::int64_t tile = first; tile < end; tile += stride) {
-    chunk.first_sample = geometry.first_sample(tile);
-    chunk.samples = geometry.first_sample(tile + stride) - chunk.first_sample;
-    find_steps(run, segment, chunk);
-    if (chunk.worker == 0) check_interrupt();
-    for (const Instruction& instruction : instructions) {
-      const Runner<T>& runner = *runners[static_cast<std::size_t>(instruction.node)];
-      instruction.direction == Direction::backward ? runner.backward(run, chunk) : runner.forward(run, chunk);
-    }
+void run_stage(const Pass<T>& pass, Stage stage, std::int64_t lane, std::int64_t position, int worker) {
+  const Chunk chunk = find_chunk(pass, lane, position, worker);
+  if (worker == 0) check_interrupt();
+  for (int i = stage.first; i < stage.end; ++i) {
+    const Instruction& instruction = pass.instructions()[static_cast<std::size_t>(i)];
+    const Runner<T>& runner = *pass.runners[static_cast<std::size_t>(instruction.node)];
+    instruction.direction == Direction::backward ? runner.backward(pass.run, chunk)
+                                                 : runner.forward(pass.run, chunk);
   }
 }
 
 template <class T>
-void walk_forward(Run<T>& run, const Runners<T>& runners, const Segment& segment, int lane, int worker) {
-  Chunk chunk{.lane = lane, .worker = worker};
-  if (!segment.sequence) return walk_chunk(run, runners, segment, segment.forward, chunk);
-  const std::int64_t end = std::min(run.window_first_chunk + run.plan->window_chunks, run.geometry().chunks);
-  for (chunk.index = run.window_first_chunk; chunk.index < end; ++chunk.index) {
-    walk_chunk(run, runners, segment, segment.forward, chunk);
-  }
-}
-
-template <class T>
-void walk_backward(Run<T>& run, const Runners<T>& runners, const Segment& segment, int lane, int worker) {
-  Chunk chunk{.lane = lane, .worker = worker, .backward_pass = true};
-  if (!segment.sequence) return walk_chunk(run, runners, segment, segment.backward, chunk);
-  const std::int64_t end = std::min(run.window_first_chunk + run.plan->window_chunks, run.geometry().chunks);
-  for (chunk.index = end - 1; chunk.index >= run.window_first_chunk; --chunk.index) {
-    walk_chunk(run, runners, segment, segment.backward, chunk);
+void walk_lane(const Pass<T>& pass, std::int64_t lane, int worker) {
+  const std::int64_t positions = chunk_count(pass) * tile_count(pass, lane);
+  for (std::int64_t position = 0; position < positions; ++position) {
+    run_stage(pass, pass.all(), lane, position, worker);
   }
 }
 
