@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "core/check.hpp"
 #include "layers/initializers.hpp"
 #include "layers/layer.hpp"
 
@@ -24,11 +25,10 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
   }
   if (by_step) check_size(spec.time_steps, "time_steps", path, generic.type);
   if (!(spec.momentum >= 0.0 && spec.momentum <= 1.0)) {
-    throw_field_error(path, generic.type,
-                      "momentum must be between 0 and 1, got " + std::to_string(spec.momentum));
+    throw_field_error(path, generic.type, "momentum must be between 0 and 1, got " + to_text(spec.momentum));
   }
   if (!(spec.epsilon > 0.0 && std::isfinite(spec.epsilon))) {
-    throw_field_error(path, generic.type, "epsilon must be above 0, got " + std::to_string(spec.epsilon));
+    throw_field_error(path, generic.type, "epsilon must be above 0, got " + to_text(spec.epsilon));
   }
   const Value from = builder.value(input);
   const std::int64_t features = from.features;

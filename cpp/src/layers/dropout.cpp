@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "core/check.hpp"
 #include "core/random_stream.hpp"
 #include "layers/layer.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const std::string& path) {
   const auto spec = read_spec<nn::Dropout>(generic, path);
   if (!(spec.p >= 0.0 && spec.p < 1.0)) {
-    throw_field_error(path, generic.type, "p must be at least 0 and below 1, got " + std::to_string(spec.p));
+    throw_field_error(path, generic.type, "p must be at least 0 and below 1, got " + to_text(spec.p));
   }
   const Value from = builder.value(input);
   const int output = builder.add_value({.features = from.features, .sequence = from.sequence});

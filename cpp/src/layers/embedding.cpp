@@ -1,6 +1,7 @@
 // y = factor[index] table[index];  dtable[index] += factor[index] dy, where factor is 1 unless rows are dropped.
 #include <algorithm>
 
+#include "core/check.hpp"
 #include "core/random_stream.hpp"
 #include "layers/initializers.hpp"
 #include "layers/layer.hpp"
@@ -15,7 +16,7 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
   if (!builder.value(input).indices) throw_field_error(path, generic.type, "must be the first layer");
   if (!(spec.row_dropout >= 0.0 && spec.row_dropout < 1.0)) {
     throw_field_error(path, generic.type,
-                      "row_dropout must be at least 0 and below 1, got " + std::to_string(spec.row_dropout));
+                      "row_dropout must be at least 0 and below 1, got " + to_text(spec.row_dropout));
   }
   const int output = builder.add_value({.features = spec.size, .sequence = true});
   Node node{.type = "Embedding", .path = path, .spec = generic};

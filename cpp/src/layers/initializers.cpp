@@ -1,4 +1,5 @@
 #include "layers/initializers.hpp"
+#include "core/check.hpp"
 
 #include <cmath>
 #include <limits>
@@ -10,7 +11,9 @@ namespace indrnn {
 
 Initializer weight_initializer(const std::string& init, double scale, const std::string& path,
                                const std::string& type) {
-  if (!std::isfinite(scale)) throw_field_error(path, type, "init_scale must be finite");
+  if (!(scale >= 0.0 && std::isfinite(scale))) {
+    throw_field_error(path, type, "init_scale must be at least 0, got " + to_text(scale));
+  }
   const std::map<std::string, Initializer> known = {
       {"kaiming_uniform", {Fill::kaiming_uniform, 0.0, scale}},
       {"kaiming_normal", {Fill::kaiming_normal, 0.0, scale}},

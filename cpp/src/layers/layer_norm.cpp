@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "core/check.hpp"
 #include "layers/layer.hpp"
 
 namespace indrnn {
@@ -12,7 +13,7 @@ namespace {
 int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const std::string& path) {
   const auto spec = read_spec<nn::LayerNorm>(generic, path);
   if (!(spec.epsilon > 0.0 && std::isfinite(spec.epsilon))) {
-    throw_field_error(path, generic.type, "epsilon must be above 0, got " + std::to_string(spec.epsilon));
+    throw_field_error(path, generic.type, "epsilon must be above 0, got " + to_text(spec.epsilon));
   }
   const Value from = builder.value(input);
   Node node{.type = "LayerNorm", .path = path, .spec = generic};

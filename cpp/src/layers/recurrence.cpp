@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "core/check.hpp"
 #include "layers/activation.hpp"
 #include "layers/initializers.hpp"
 #include "layers/layer.hpp"
@@ -31,13 +32,12 @@ int lower_recurrence(GraphBuilder& builder, const nn::Recurrence& spec, int inpu
   if (!from.sequence) throw_field_error(path, type, "must read a sequence, not what LastStep left of one");
   if (!find_activation(spec.activation)) throw_field_error(path, type, unknown_activation(spec.activation));
   if (!(spec.zoneout >= 0.0 && spec.zoneout < 1.0)) {
-    throw_field_error(path, type,
-                      "zoneout must be at least 0 and below 1, got " + std::to_string(spec.zoneout));
+    throw_field_error(path, type, "zoneout must be at least 0 and below 1, got " + to_text(spec.zoneout));
   }
   if (!std::isfinite(spec.init_low) || !std::isfinite(spec.init_high) || spec.init_low > spec.init_high) {
     throw_field_error(path, type,
-                      "init_low must not exceed init_high, both finite; got " +
-                          std::to_string(spec.init_low) + " and " + std::to_string(spec.init_high));
+                      "init_low must not exceed init_high, both finite; got " + to_text(spec.init_low) +
+                          " and " + to_text(spec.init_high));
   }
   Node node{.type = spec.zoneout > 0.0 ? "Zoneout" : "Recurrence", .path = path, .spec = spec};
   node.parameters = {
