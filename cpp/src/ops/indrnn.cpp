@@ -7,6 +7,7 @@
 #include "core/threads.hpp"
 #include "indrnn/ops.hpp"
 #include "layers/activation.hpp"
+#include "plan/call_checks.hpp"
 
 namespace indrnn::ops {
 namespace {
@@ -15,18 +16,6 @@ int activation_index(const char* operation, const std::string& name) {
   const auto activation = find_activation(name);
   if (!activation) throw InvalidArgument("[" + std::string(operation) + "] " + unknown_activation(name));
   return static_cast<int>(*activation);
-}
-
-void check_lengths(const char* operation, const ConstTensorView& lengths, std::int64_t time_steps,
-                   std::int64_t batch) {
-  if (!lengths.given()) return;
-  check_view(operation, "lengths", lengths, DType::int64, {batch}, "[B]");
-  for (std::int64_t b = 0; b < batch; ++b) {
-    const std::int64_t length = lengths.as<std::int64_t>()[b];
-    if (length >= 0 && length <= time_steps) continue;
-    fail(operation, "lengths", "lie between 0 and T = " + std::to_string(time_steps),
-         std::to_string(length) + " at sample " + std::to_string(b));
-  }
 }
 
 // The state before the first step, in memory of the operation's own: [B, H].

@@ -8,28 +8,10 @@
 #include "indrnn/error.hpp"
 #include "io/spec_json.hpp"
 #include "layers/layer.hpp"
+#include "plan/call_checks.hpp"
 #include "plan/initialize.hpp"
 
 namespace indrnn {
-
-namespace {
-
-// "0.hidden [5], 1.hidden [3]"
-template <class Entries>
-std::string entry_names(const Entries& entries) {
-  std::string names;
-  for (const auto& entry : entries) {
-    names += (names.empty() ? "" : ", ") + entry.name + " [" + std::to_string(entry.features) + "]";
-  }
-  return names.empty() ? "none" : names;
-}
-
-bool spans_time(const Node& node, bool training) {
-  return node.barrier_spans_time &&
-         (node.barrier == Barrier::always || (node.barrier == Barrier::in_training && training));
-}
-
-}  // namespace
 
 struct Network::Implementation {
   std::vector<nn::LayerSpec> layers;
@@ -50,75 +32,9 @@ struct Network::Implementation {
     return value.sequence ? Shape{time_steps, batch, value.features} : Shape{batch, value.features};
   }
 
-  // x [T, B, I] or int64 [T, B].
-  void check_input(const char* operation, const ConstTensorView& x) const {
-    const bool indices = graph.takes_indices();
-    check_dtype(operation, "x", x, indices ? DType::int64 : options.dtype);
-    check_rank(operation, "x", x, indices ? 2 : 3, indices ? "[T, B]" : "[T, B, I]");
-    if (!indices) check_shape(operation, "x", x, {x.shape[0], x.shape[1], graph.input_size}, "[T, B, I]");
-    if (x.shape.elements() > 0) check_given(operation, "x", x);
-  }
-
-  // Only what lies before each length is looked at: padding may hold anything.
-  void check_indices(const char* operation, const ConstTensorView& x, const std::int64_t* lengths) const {
-    const std::int64_t classes = graph.parameters[0].shape[0];
-    const std::int64_t batch = x.shape.rank() == 2 ? x.shape[1] : x.shape[0];
-    const std::int64_t time_steps = x.shape.rank() == 2 ? x.shape[0] : 1;
-    for (std::int64_t t = 0; t < time_steps; ++t) {
-      for (std::int64_t b = 0; b < batch; ++b) {
-        const std::int64_t index = x.as<std::int64_t>()[t * batch + b];
-        if (index >= 0 && index < classes) continue;
-        if (lengths != nullptr && t >= lengths[b]) continue;
-        fail(operation, "x", "hold indices in [0, " + std::to_string(classes) + ")",
-             std::to_string(index) + " at step " + std::to_string(t) + " of sample " + std::to_string(b));
-      }
-    }
-  }
-
-  void check_lengths(const ConstTensorView& lengths, std::int64_t time_steps, std::int64_t batch) const {
-    if (!lengths.given()) return;
-    check_view("forward", "lengths", lengths, DType::int64, {batch}, "[B]");
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const std::int64_t length = lengths.as<std::int64_t>()[b];
-      if (length >= 0 && length <= time_steps) continue;
-      fail("forward", "lengths", "lie between 0 and T = " + std::to_string(time_steps),
-           std::to_string(length) + " at sample " + std::to_string(b));
-    }
-  }
-
   Mode mode_of(bool training, bool keep) const {
     keep = keep || training;
     return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
-  }
-
-  // Running a window of time again needs nothing from outside the window.
-  void check_recompute(Mode mode) const {
-    if (!mode.recompute) return;
-    for (const Node& node : graph.nodes) {
-      if (!spans_time(node, mode.training)) continue;
-      throw InvalidArgument("[forward] memory = \"recompute\" is not possible here: layer " + node.path +
-                            " (" + (node.spec.type.empty() ? node.type : node.spec.type) +
-                            ") needs the whole sequence at once; use memory = \"store\"");
-    }
-  }
-
-  void check_state(const char* operation, const char* argument, const State& state,
-                   std::int64_t batch) const {
-    if (state.batch != batch) {
-      fail(operation, argument, "be of batch " + std::to_string(batch),
-           "one of batch " + std::to_string(state.batch));
-    }
-    check_dtype(operation, argument, state.flat.view(), options.dtype);
-    std::int64_t elements = 0;
-    bool same = state.entries.size() == graph.states.size();
-    for (std::size_t i = 0; i < graph.states.size(); ++i) {
-      const StateSlot& slot = graph.states[i];
-      same = same && state.entries[i].name == slot.name && state.entries[i].features == slot.features;
-      elements += slot.features * batch;
-    }
-    if (!same)
-      fail(operation, argument, "have the entries " + entry_names(graph.states), entry_names(state.entries));
-    check_shape(operation, argument, state.flat.view(), {elements});
   }
 };
 
@@ -221,22 +137,19 @@ State Network::initial_state(std::int64_t batch) const {
 
 void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
   Implementation& self = *implementation_;
-  self.check_input("forward", x);
+  check_input("forward", self.graph, self.options.dtype, x, false);
   const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
   check_view("forward", "y", y, self.options.dtype, output_shape(time_steps, batch));
-  self.check_state("forward", "state", state, batch);
-  self.check_lengths(options.lengths, time_steps, batch);
-  if (options.resets.given())
+  check_state("forward", "state", self.graph, self.options.dtype, state, batch);
+  check_lengths("forward", options.lengths, time_steps, batch);
+  check_indices("forward", self.graph, x, options.lengths.as<std::int64_t>());
+  if (options.resets.given()) {
     check_view("forward", "resets", options.resets, DType::uint8, {time_steps, batch}, "[T, B]");
-  if (self.graph.takes_indices()) self.check_indices("forward", x, options.lengths.as<std::int64_t>());
-
-  for (const Node& node : self.graph.nodes) {
-    if (!options.resets.given() || node.barrier != Barrier::always) continue;
-    fail("forward", "resets", "be empty for a network with layer " + node.path + " (Bidirectional)",
-         "a mask");
+    check_reads_forward("forward", self.graph, "resets are");
   }
   const Mode mode = self.mode_of(options.training, options.keep);
-  self.check_recompute(mode);
+  check_recompute(self.graph, mode);
+
   if (mode.keep) self.kept_time_steps = -1;  // until this one has succeeded
   self.executor->forward({.mode = mode,
                           .time_steps = time_steps,
@@ -258,7 +171,7 @@ void Network::forward(ConstTensorView x, TensorView y, State& state, const Forwa
 }
 
 Tensor Network::forward(ConstTensorView x, const ForwardOptions& options) {
-  implementation_->check_input("forward", x);
+  check_input("forward", implementation_->graph, implementation_->options.dtype, x, false);
   Tensor y(output_shape(x.shape[0], x.shape[1]), implementation_->options.dtype);
   State state = initial_state(x.shape[1]);
   forward(x, y.view(), state, options);
@@ -278,7 +191,7 @@ void Network::backward(ConstTensorView dy, TensorView dx, State* dstate) {
     check_view("backward", "dx", dx, self.options.dtype, {time_steps, batch, self.graph.input_size},
                "[T, B, I]");
   }
-  if (dstate != nullptr) self.check_state("backward", "dstate", *dstate, batch);
+  if (dstate != nullptr) check_state("backward", "dstate", self.graph, self.options.dtype, *dstate, batch);
   self.kept_time_steps = -1;
   self.executor->backward(
       {.dy = dy.data, .dx = dx.data, .dstate = dstate != nullptr ? dstate->flat.data<void>() : nullptr});
@@ -286,19 +199,12 @@ void Network::backward(ConstTensorView dy, TensorView dx, State* dstate) {
 
 void Network::step(ConstTensorView x, TensorView y, State& state) {
   Implementation& self = *implementation_;
-  const bool indices = self.graph.takes_indices();
-  check_dtype("step", "x", x, indices ? DType::int64 : self.options.dtype);
-  check_rank("step", "x", x, indices ? 1 : 2, indices ? "[B]" : "[B, I]");
+  check_input("step", self.graph, self.options.dtype, x, true);
   const std::int64_t batch = x.shape[0];
-  if (!indices) check_shape("step", "x", x, {batch, self.graph.input_size}, "[B, I]");
   check_view("step", "y", y, self.options.dtype, {batch, self.output().features}, "[B, O]");
-  self.check_state("step", "state", state, batch);
-  if (indices) self.check_indices("step", x, nullptr);
-  for (const Node& node : self.graph.nodes) {
-    if (node.barrier != Barrier::always) continue;
-    throw InvalidArgument("[step] is not possible: layer " + node.path +
-                          " (Bidirectional) reads the sequence from its end");
-  }
+  check_state("step", "state", self.graph, self.options.dtype, state, batch);
+  check_indices("step", self.graph, x, nullptr);
+  check_reads_forward("step", self.graph, "is");
   self.executor->forward({.mode = {},
                           .time_steps = 1,
                           .batch = batch,

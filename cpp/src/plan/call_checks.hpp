@@ -1,0 +1,35 @@
+// Checks of what a network is called with; each throws naming the operation and the argument. They allocate nothing
+// unless they fail.
+#pragma once
+
+#include <cstdint>
+
+#include "indrnn/network.hpp"
+#include "plan/graph.hpp"
+#include "plan/program.hpp"
+
+namespace indrnn {
+
+// x [T, B, I] or int64 [T, B]; for a single step [B, I] or int64 [B].
+void check_input(const char* operation, const Graph& graph, DType dtype, const ConstTensorView& x,
+                 bool one_step);
+
+// Indices in the range of the Embedding. Only what lies before each length is looked at: padding may hold anything.
+void check_indices(const char* operation, const Graph& graph, const ConstTensorView& x,
+                   const std::int64_t* lengths);
+
+// int64 [B], each between 0 and T; may be empty.
+void check_lengths(const char* operation, const ConstTensorView& lengths, std::int64_t time_steps,
+                   std::int64_t batch);
+
+// A state of this network and batch.
+void check_state(const char* operation, const char* argument, const Graph& graph, DType dtype,
+                 const State& state, std::int64_t batch);
+
+// Running a window of time again needs nothing from outside the window.
+void check_recompute(const Graph& graph, Mode mode);
+
+// A layer that reads sequences from their end rules out single steps, and resets inside a sequence.
+void check_reads_forward(const char* operation, const Graph& graph, const char* what);
+
+}  // namespace indrnn
