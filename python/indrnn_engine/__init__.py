@@ -36,12 +36,14 @@ from .network import Network
 from .state import State
 
 if TYPE_CHECKING:
-    from . import architectures, data, training
+    from . import analysis, architectures, convert, data, training
 
 __all__ = [
     "Network",
     "State",
+    "analysis",
     "architectures",
+    "convert",
     "data",
     "devices",
     "files",
@@ -59,7 +61,7 @@ __all__ = [
 __version__ = version()
 
 # Read at first use, so that importing the package stays quick and asks for nothing but NumPy.
-_LAZY = ("architectures", "data", "training")
+_LAZY = ("analysis", "architectures", "convert", "data", "training")
 
 
 def __getattr__(name: str) -> Any:

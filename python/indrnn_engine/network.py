@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import _checks, _document, nn
 from ._core import Network as CoreNetwork
 from .state import State, core_of
+from .summary import Summary, describe
 
 if TYPE_CHECKING:
     import os
@@ -423,6 +424,10 @@ class Network:
             training,
         )
         return dict(json.loads(plan))
+
+    def describe(self, time_steps: int, batch: int, training: bool = False) -> Summary:
+        """Table of layers, shapes, parameters, cost per time step; see `summary.describe`."""
+        return describe(self, time_steps, batch, training)
 
     # Files and copies
 

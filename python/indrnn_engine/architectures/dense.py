@@ -103,7 +103,7 @@ def dense(
     ...     bottleneck_dropout=0.1, transition_dropout=0.1,
     ... )
     >>> ie.Network(layers, input_size=1).num_parameters
-    257194
+    256514
     """
     check_sizes("dense", growth_rate=growth_rate, num_first=num_first, blocks=len(blocks))
     for index, size in enumerate(blocks):
