@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # The same examples in every run, and no time limit on a busy machine.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40)
+# For a search now and then: pytest --hypothesis-profile=search
+hypothesis.settings.register_profile("search", deadline=None, max_examples=3000)
 hypothesis.settings.load_profile("suite")
 
 

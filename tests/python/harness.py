@@ -42,7 +42,7 @@ class Problem:
     """A network with random parameters, and one batch for it."""
 
     network: ie.Network
-    x: np.ndarray  # [T, B, I] or int64 [T, B]; NaN past the lengths
+    x: np.ndarray  # [T, B, I] or int64 [T, B]; past the lengths NaN or no index
     dy: np.ndarray  # like y; NaN past the lengths
     lengths: np.ndarray | None  # int64 [B]
     resets: np.ndarray | None  # bool [T, B]
@@ -114,6 +114,7 @@ def make_problem(
     real = np.arange(steps)[:, None] < (np.full(batch, steps) if lengths is None else lengths)
     if network.takes_indices:
         x = rng.integers(0, network.layers[0].num, size=(steps, batch))
+        x[~real] = -7
     else:
         x = rng.normal(size=(steps, batch, input_size)).astype(dtype)
         x[~real] = np.nan

@@ -1,4 +1,4 @@
-"""Wrong arguments of a network's calls: each message names the argument and says what it must be."""
+"""Wrong arguments of a network's calls: the message names the argument and what is needed."""
 
 from __future__ import annotations
 
@@ -69,12 +69,6 @@ def forward(x=None, **options):
             lambda: forward(lengths=np.array([1.0, 2.0, np.nan])),
             TypeError,
             "lengths must .*int64.* got float64",
-        ),
-        (
-            "lengths int32",
-            lambda: forward(lengths=array(B, dtype=np.int32)),
-            TypeError,
-            "lengths must .*int64.* got int32",
         ),
         (
             "lengths count",
@@ -296,12 +290,12 @@ def test_step_and_state(call, error, message):
         (
             "too large",
             lambda: network().workspace_bytes(2**62, 2**62),
-            ValueError,
-            "time_steps|batch",
+            MemoryError,
+            "workspace.*time_steps",
         ),
         ("plan", lambda: network().describe_plan(3, -1), ValueError, "batch must .* got -1"),
         ("threads 0", lambda: ie.set_num_threads(0), ValueError, "must .* got 0"),
-        ("threads float", lambda: ie.set_num_threads(1.5), TypeError, ""),
+        ("threads float", lambda: ie.set_num_threads(1.5), TypeError, "must .* got"),
     ]
 )
 def test_settings(call, error, message):

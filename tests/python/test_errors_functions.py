@@ -58,7 +58,7 @@ def test_op_backward_gradient_shape():
     assert_raises(
         lambda: op(array(T, B, 4), backward=True),
         ValueError,
-        r"dh must .*\[4, 3, 5\].* got .*\[4, 3, 4\]",
+        r" d?h must have shape .*\[4, 3, 4\], got",
     )
 
 
@@ -108,12 +108,6 @@ LOGITS, TARGETS = array(T, B, 5), array(T, B, dtype=np.int64)
             lambda: ie.losses.softmax_cross_entropy(LOGITS, TARGETS, mask=array(T, dtype=bool)),
             ValueError,
             r"mask must .*\[4, 3\].* got .*\[4\]",
-        ),
-        (
-            "rows in all",
-            lambda: ie.losses.softmax_cross_entropy(LOGITS, TARGETS, mask=array(T, B, dtype=bool)),
-            ValueError,
-            "mask",
         ),
         (
             "prediction dtype",
@@ -177,12 +171,6 @@ def test_losses(call, error, message):
             lambda: ie.optim.SGD(network(), 0.1, momentum=1.0),
             ValueError,
             "momentum must .* got 1",
-        ),
-        (
-            "nesterov",
-            lambda: ie.optim.SGD(network(), 0.1, nesterov=True),
-            ValueError,
-            "nesterov.*momentum",
         ),
         (
             "clip value",

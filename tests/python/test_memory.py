@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tracemalloc
@@ -49,9 +48,10 @@ def test_forward_into_out_makes_no_array():
     assert python_bytes(lambda: network.forward(x)) >= y.nbytes
 
 
-def resident_bytes():
-    with Path("/proc/self/statm").open() as statistics:
-        return int(statistics.read().split()[1]) * resource.getpagesize()
+def status_bytes(entry):
+    """VmRSS: memory this process holds now. VmHWM: the most it ever held."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(entry + ":"))
 
 
 def train_step(network, optimizer, x, targets):
@@ -71,10 +71,10 @@ def test_training_steps_do_not_grow_the_process(rng):
     targets = rng.integers(0, 4, 32)
     for _ in range(30):
         train_step(network, optimizer, x, targets)
-    before = resident_bytes()
+    before = status_bytes("VmRSS")
     for _ in range(150):
         train_step(network, optimizer, x, targets)
-    assert resident_bytes() - before < 1 << 20
+    assert status_bytes("VmRSS") - before < 1 << 20
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -88,17 +88,17 @@ def test_networks_give_their_memory_back(rng):
 
     for _ in range(5):
         use_one()
-    before = resident_bytes()
+    before = status_bytes("VmRSS")
     for _ in range(30):
         use_one()
-    assert resident_bytes() - before < 8 << 20  # one that stayed would be more than 10 MiB
+    assert status_bytes("VmRSS") - before < 8 << 20  # one that stayed would be more than 10 MiB
 
 
 # Run alone in a process, whose peak is then this step's; prints growth, workspace and results.
 MEASURE = """
-import json, resource, sys
+import json, sys
 import numpy as np, indrnn_engine as ie
-from test_memory import NETWORKS
+from test_memory import NETWORKS, status_bytes
 
 name, time_steps, batch, training = json.loads(sys.argv[1])
 network = ie.Network(NETWORKS[name], input_size=2)
@@ -106,20 +106,18 @@ small, _ = network.forward(np.ones((40, 8, 2), np.float32), training=True)
 network.backward(small)  # threads and libraries have started
 x = np.ones((time_steps, batch, 2), np.float32)
 dy = np.ones((batch, 4) if name == "classifier" else (time_steps, batch, 4), np.float32)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = status_bytes("VmRSS")
 y, state = network.forward(x, training=training)
 results = y.nbytes
 if training:
     dx, _ = network.backward(dy)
     results += dx.nbytes
-growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+growth = status_bytes("VmHWM") - before
 print(json.dumps([growth, network.workspace_bytes(time_steps, batch, training), results]))
 """
 
 
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere"
-)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_peak_memory_is_workspace_and_results(name, training):
@@ -132,10 +130,10 @@ def test_peak_memory_is_workspace_and_results(name, training):
         check=True,
     )
     measured, workspace, arrays = json.loads(done.stdout)
-    margin = 4 << 20
+    margin = 2 << 20
     assert measured <= 1.02 * (workspace + arrays) + margin
     if training:  # the formula is no overestimate either
-        assert measured >= 0.8 * (workspace + arrays) - margin
+        assert measured >= 0.95 * (workspace + arrays) - margin
 
 
 def test_workspace_grows_with_the_work_and_does_not_overflow():
