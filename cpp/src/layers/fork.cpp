@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layers/initializers.hpp"
 #include "layers/layer.hpp"
 
 namespace indrnn {
@@ -22,6 +23,7 @@ std::pair<int, int> add_fork(GraphBuilder& builder, int input, const std::string
 
 int add_join(GraphBuilder& builder, int first, int second, const std::string& path) {
   const Value a = builder.value(first), b = builder.value(second);
+  check_size(a.features + b.features, "features of the joined output", path, "Concat or Bidirectional");
   Node node{.type = "Join", .path = path};
   const int output = builder.add_value({.features = a.features + b.features, .sequence = a.sequence});
   node.inputs = {first, second};
