@@ -9,66 +9,102 @@
 namespace indrnn::cpu::INDRNN_ISA {
 namespace {
 
-// A row's last elements that do not fill a vector; the other lanes hold `rest`.
 template <class T>
-Vector<T> load_tail(const T* from, std::int64_t count, T rest) {
-  Vector<T> v = Vector<T>{} + rest;
-  for (std::int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
-  return v;
+constexpr T lowest = -static_cast<T>(__builtin_inf());
+
+// The vector that ends a row of `count` elements. It overlaps the one before; a row shorter than a vector is filled up
+// with `lowest`, whose exponential is 0.
+template <class T>
+Vector<T> load_end(const T* row, std::int64_t count) {
+  if (count >= lanes<T>) return load<Vector<T>>(row + count - lanes<T>);
+  T padded[lanes<T>];
+  for (int lane = 0; lane < lanes<T>; ++lane) padded[lane] = lane < count ? row[lane] : lowest<T>;
+  return load<Vector<T>>(padded);
+}
+
+template <class T>
+void store_end(T* row, std::int64_t count, Vector<T> v) {
+  if (count >= lanes<T>)
+    store(row + count - lanes<T>, v);
+  else
+    std::memcpy(row, &v, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// Halves a vector until it is 16 bytes wide, combining the halves.
+template <class T, int bytes, class Combine>
+auto fold(typename VectorOf<T, bytes>::type v, const Combine& combine) {
+  if constexpr (bytes == 16) {
+    return v;
+  } else {
+    typename VectorOf<T, bytes / 2>::type halves[2];
+    std::memcpy(halves, &v, bytes);
+    return fold<T, bytes / 2>(combine(halves[0], halves[1]), combine);
+  }
 }
 
 template <class T>
 double lane_sum(Vector<T> v) {
-  double sum = 0;
-  for (int lane = 0; lane < lanes<T>; ++lane) sum += static_cast<double>(v[lane]);
-  return sum;
+  using Wide = Vector<double>;
+  using Narrow = typename VectorOf<T, lanes<double> * sizeof(T)>::type;
+  constexpr int parts = lanes<T> / lanes<double>;
+  Narrow narrow[parts];
+  std::memcpy(narrow, &v, sizeof(v));
+  Wide sum{};
+  for (const Narrow& part : narrow) sum += __builtin_convertvector(part, Wide);
+  const auto pair = fold<double, vector_bytes>(sum, [](auto a, auto b) { return a + b; });
+  return pair[0] + pair[1];
 }
 
 template <class T>
 T row_maximum(const T* row, std::int64_t count) {
   using V = Vector<T>;
-  const T lowest = -static_cast<T>(__builtin_inf());
-  V highest[4] = {V{} + lowest, V{} + lowest, V{} + lowest, V{} + lowest};
+  const auto larger = [](auto a, auto b) {
+    return b > a ? b : a;
+  };  // ignores NaN, which the exponentials show
+  V highest = load_end(row, count);
+  V others[3] = {highest, highest, highest};
   std::int64_t i = 0;
-  for (; i + 4 * lanes<T> <= count; i += 4 * lanes<T>)
-    for (int part = 0; part < 4; ++part) {
-      const V x = load<V>(row + i + part * lanes<T>);
-      highest[part] = x > highest[part] ? x : highest[part];
-    }
-  for (; i < count; i += lanes<T>) {
-    const V x = i + lanes<T> <= count ? load<V>(row + i) : load_tail(row + i, count - i, lowest);
-    highest[0] = x > highest[0] ? x : highest[0];
+  for (; i + 4 * lanes<T> <= count; i += 4 * lanes<T>) {
+    highest = larger(highest, load<V>(row + i));
+    for (int part = 0; part < 3; ++part)
+      others[part] = larger(others[part], load<V>(row + i + (part + 1) * lanes<T>));
   }
-  T result = lowest;
-  for (const V& part : highest)
-    for (int lane = 0; lane < lanes<T>; ++lane) result = part[lane] > result ? part[lane] : result;
+  for (; i + lanes<T> <= count; i += lanes<T>) highest = larger(highest, load<V>(row + i));
+  for (const V& other : others) highest = larger(highest, other);
+  const auto few = fold<T, vector_bytes>(highest, larger);
+  T result = few[0];
+  for (int lane = 1; lane < static_cast<int>(16 / sizeof(T)); ++lane)
+    result = few[lane] > result ? few[lane] : result;
   return result;
 }
 
-// The sum of e^(x - maximum), and these values themselves into `values` unless it is null. NaN gives NaN.
+// The sum of e^(x - maximum), and these values themselves into `values` unless it is null, which may be the row. NaN
+// gives NaN.
 template <class T>
 double exponentials(const T* row, std::int64_t count, T maximum, T* values) {
   using V = Vector<T>;
   constexpr std::int64_t group = 64 * lanes<T>;  // summed in T, before it is added to the float64 sum
-  const T lowest = -static_cast<T>(__builtin_inf());
+  // Loaded before the row may be overwritten. The lanes that overlap get the same values once more.
+  const V end = vexp(load_end(row, count) - maximum);
   double sum = 0;
-  for (std::int64_t begin = 0; begin < count; begin += group) {
-    const std::int64_t end = begin + group < count ? begin + group : count;
+  std::int64_t i = 0;
+  while (i + lanes<T> <= count) {
+    const std::int64_t stop = i + group < count ? i + group : count;
     V partial{};
-    std::int64_t i = begin;
-    for (; i + lanes<T> <= end; i += lanes<T>) {
+    for (; i + lanes<T> <= stop; i += lanes<T>) {
       const V e = vexp(load<V>(row + i) - maximum);
       partial += e;
       if (values != nullptr) store(values + i, e);
     }
-    if (i < end) {
-      const V e = vexp(load_tail(row + i, end - i, lowest) - maximum);
-      for (std::int64_t lane = 0; lane < end - i; ++lane) {
-        partial[lane] += e[lane];
-        if (values != nullptr) values[i + lane] = e[lane];
-      }
-    }
     sum += lane_sum<T>(partial);
+  }
+  if (i < count) {
+    const std::int64_t overlap = count < lanes<T> ? 0 : lanes<T> - (count - i);
+    T rest[lanes<T>];
+    store(rest, end);
+    for (std::int64_t lane = 0; lane < lanes<T>; ++lane) rest[lane] = lane < overlap ? T{0} : rest[lane];
+    sum += lane_sum<T>(load<V>(rest));
+    if (values != nullptr) store_end(values, count, end);
   }
   return sum;
 }
