@@ -8,7 +8,7 @@
 namespace indrnn {
 
 // Threads that one call may use; default: INDRNN_NUM_THREADS, else the cores this process may run on.
-INDRNN_API void set_num_threads(int count);  // throws InvalidArgument unless count >= 1
+INDRNN_API void set_num_threads(int count);  // throws InvalidArgument unless 1 <= count <= 1024
 INDRNN_API int num_threads();
 
 // Asked now and then by long calls, on the calling thread only; returning true makes the call throw
