@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -111,14 +113,48 @@ def test_digits_test_split_is_never_trained_on() -> None:
     assert not images["train"] & images["validation"]
 
 
-def test_shift_moves_by_at_most_one_pixel() -> None:
-    x = np.zeros((200, 64, 1), np.float32)
-    x[:, 3 * 8 + 4] = 1.0
-    moved = ie.data.digits.shift(x, np.random.default_rng(0)).reshape(200, 8, 8)
-    assert (moved.sum(axis=(1, 2)) == 1.0).all()
-    rows, columns = np.nonzero(moved.sum(axis=0))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 4, 3, 5)
-    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 9
+class Fixed(np.random.Generator):
+    """Draws always the same share of the range: the largest distortion, or none at all."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.share = share
+
+    def uniform(self, low: Any, high: Any, size: Any = None) -> Any:
+        return np.full(size, low + self.share * (high - low))
+
+
+def blob(row: int, column: int) -> np.ndarray[Any, Any]:
+    x = np.zeros((1, 64, 1), np.float32)
+    x[0, 8 * row + column] = 1.0
+    return x
+
+
+def centre_of_mass(x: np.ndarray[Any, Any]) -> tuple[float, float]:
+    image = x.reshape(8, 8) / x.sum()
+    return float(image.sum(axis=1) @ np.arange(8)), float(image.sum(axis=0) @ np.arange(8))
+
+
+def test_no_distortion_is_the_image_itself() -> None:
+    x = np.random.default_rng(0).random((5, 64, 1), dtype=np.float32)
+    np.testing.assert_allclose(ie.data.digits.distort(x, Fixed(0.5)), x, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75, 1.0])
+def test_distortion_stays_near(share: float) -> None:
+    for row, column in ((3, 3), (2, 5), (5, 4)):
+        moved = ie.data.digits.distort(blob(row, column), Fixed(share))
+        down, right = centre_of_mass(moved)
+        assert abs(down - row) < 2.0
+        assert abs(right - column) < 2.0
+        assert moved.dtype == np.float32
+        assert moved.min() >= 0.0
+
+
+def test_distortion_is_different_for_each_image() -> None:
+    x = np.repeat(blob(3, 4), 50, axis=0)
+    moved = ie.data.digits.distort(x, np.random.default_rng(0))
+    assert len({image.tobytes() for image in moved}) == 50
 
 
 def test_unknown_split_is_refused() -> None:

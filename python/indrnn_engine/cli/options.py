@@ -105,7 +105,7 @@ SOURCE_OPTIONS: dict[str, tuple[TrainOption, ...]] = {
     "adding": (TrainOption("data.time_steps", int, "Length of the sequences."),),
     "digits": (
         VALIDATION,
-        TrainOption("data.augment", bool, "Move training images by up to a pixel."),
+        TrainOption("data.augment", bool, "Distort training images a little, each time anew."),
     ),
     "mnist": (
         TrainOption(

@@ -13,10 +13,14 @@ from .sequences import SequenceDataset, SequenceSource, held_out_samples, split_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["load", "read", "shift"]
+__all__ = ["distort", "load", "read"]
 
 SIDE = 8
 TEST_SAMPLES = 360
+CENTRED = np.arange(SIDE) - (SIDE - 1) / 2
+
+# Largest distortions: pixels, radians, logarithm of the size, pixels per pixel.
+MOVE, TURN, SCALE, SHEAR = 1.0, 0.15, 0.1, 0.1
 
 
 def read() -> SequenceDataset:
@@ -27,8 +31,8 @@ def read() -> SequenceDataset:
     return SequenceDataset(x, np.asarray(labels).astype(np.int64), scale=1.0 / 16.0)
 
 
-def shift(x: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Move each image by up to one pixel in each direction; what enters is empty.
+def distort(x: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """Move, turn, scale and shear each image a little, as another hand would have written it.
 
     Parameters
     ----------
@@ -38,16 +42,40 @@ def shift(x: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     Returns
     -------
     ndarray [B, 64, 1]
+        Sampled bilinearly; what lies outside of the image is empty.
     """
-    batch = x.shape[0]
-    padded = np.zeros((batch, SIDE + 2, SIDE + 2), x.dtype)
-    padded[:, 1:-1, 1:-1] = x.reshape(batch, SIDE, SIDE)
-    down, right = random.integers(0, 3, (2, batch, 1, 1))
+    batch = len(x)
+    angle, scale, shear = (
+        random.uniform(-limit, limit, (batch, 1, 1)) for limit in (TURN, SCALE, SHEAR)
+    )
+    # Where in the old image each pixel of the new one comes from, in pixels from the centre.
+    down, right = np.meshgrid(CENTRED, CENTRED, indexing="ij")
+    growth = np.exp(-scale)
+    rows = growth * (np.cos(angle) * down + (np.sin(angle) + shear) * right)
+    columns = growth * (np.cos(angle) * right - np.sin(angle) * down)
+    moves = random.uniform(-MOVE, MOVE, (2, batch, 1, 1))
+    return _sample(x.reshape(batch, SIDE, SIDE), rows + moves[0], columns + moves[1])
+
+
+def _sample(
+    images: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[Any]:
+    """Read images [B, 8, 8] between their pixels, at positions counted from the centre."""
+    batch = len(images)
+    padded = np.zeros((batch, SIDE + 2, SIDE + 2), images.dtype)
+    padded[:, 1:-1, 1:-1] = images
+    # One empty pixel on each side is enough: positions further out are moved onto it.
+    rows, columns = (np.clip(p + (SIDE + 1) / 2, 0.0, SIDE + 0.999) for p in (rows, columns))
+    top, left = rows.astype(np.int64), columns.astype(np.int64)
+    lower, righter = rows - top, columns - left
     sample = np.arange(batch)[:, None, None]
-    rows = np.arange(SIDE)[None, :, None] + down
-    columns = np.arange(SIDE)[None, None, :] + right
-    moved: NDArray[Any] = padded[sample, rows, columns].reshape(batch, SIDE * SIDE, 1)
-    return moved
+    mixed = (
+        (1 - lower) * (1 - righter) * padded[sample, top, left]
+        + (1 - lower) * righter * padded[sample, top, left + 1]
+        + lower * (1 - righter) * padded[sample, top + 1, left]
+        + lower * righter * padded[sample, top + 1, left + 1]
+    )
+    return mixed.astype(images.dtype).reshape(batch, SIDE * SIDE, 1)
 
 
 def load(
@@ -66,7 +94,7 @@ def load(
     validation_fraction : float, default 0.05
         Share of the 1 437 that is held out; 0: none.
     augment : bool, default True
-        Training images are moved by up to one pixel in each direction.
+        Training images are distorted a little, differently each time.
     seed : int, default 0
         Of both splits.
     dtype : str or dtype, default "float32"
@@ -103,7 +131,7 @@ def load(
         output_size=10,
         time_steps=SIDE * SIDE,
         train=SequenceSource(
-            parts["train"], batch_size, dtype, shuffle=True, augment=shift if augment else None
+            parts["train"], batch_size, dtype, shuffle=True, augment=distort if augment else None
         ),
         validation=SequenceSource(parts["validation"], 256, dtype) if held_out else None,
         test=SequenceSource(parts["test"], 256, dtype),
