@@ -198,9 +198,9 @@ class _Walk:
         if isinstance(layer, nn.Container):
             return self._container(layer, value, path)
         after = self._output(layer, value)
-        read = value.features * self._item
+        read = float(value.features * self._item)
         if isinstance(layer, nn.Embedding):
-            read = 8 + after.features * self._item  # an index and its vector
+            read = 8.0 + after.features * self._item  # an index and its vector
         written = after.features * self._item / (1 if after.sequence else self._time_steps)
         flops = _flops(layer, value.features, after.features)
         if not value.sequence:

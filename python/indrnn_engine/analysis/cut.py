@@ -169,17 +169,17 @@ class _Cutter:
         if isinstance(layer, nn.Concat):
             inner, branch = self.cut(layer.layers, features, f"{path}.")
             kept = np.concatenate([features.kept, features.total + branch.kept])
-            return nn.Concat(inner), _Features(features.total + branch.total, kept)
+            return nn.Concat(tuple(inner)), _Features(features.total + branch.total, kept)
         if isinstance(layer, nn.Residual):
             inner, branch = self.cut(layer.layers, features, f"{path}.")
             if not (features.whole and branch.whole):
                 raise self._refusal(layer, path)
-            return nn.Residual(inner), features
+            return nn.Residual(tuple(inner)), features
         if isinstance(layer, nn.Bidirectional):
             inner, ahead = self.cut(layer.layers, features, f"{path}.forward.")
             _, back = self.cut(layer.layers, features, f"{path}.backward.")
             kept = np.concatenate([ahead.kept, ahead.total + back.kept])
-            return nn.Bidirectional(inner), _Features(2 * ahead.total, kept)
+            return nn.Bidirectional(tuple(inner)), _Features(2 * ahead.total, kept)
         if not features.whole:
             raise self._refusal(layer, path)
         size = (

@@ -131,7 +131,7 @@ class Style:
 
     def both_ways(self, layers: list[nn.Layer]) -> list[nn.Layer]:
         """Give the layers as they are, or in both directions of time."""
-        return [nn.Bidirectional(layers)] if self.bidirectional else layers
+        return [nn.Bidirectional(tuple(layers))] if self.bidirectional else layers
 
     @property
     def width(self) -> int:

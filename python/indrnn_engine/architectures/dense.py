@@ -155,7 +155,7 @@ def dense(
 
     def dense_layer(*, remembers: bool) -> nn.Layer:
         bottleneck = layer(BOTTLENECK * growth_rate, bottleneck_dropout)
-        return nn.Concat([*bottleneck, *layer(growth_rate, dense_dropout, remembers=remembers)])
+        return nn.Concat((*bottleneck, *layer(growth_rate, dense_dropout, remembers=remembers)))
 
     layers = ends.front()
     features = embedding_size
@@ -163,7 +163,7 @@ def dense(
         layers += layer(num_first * growth_rate, first_dropout)
         features = num_first * growth_rate * style.width
         if time_difference:
-            layers.append(nn.Concat([nn.TimeDifference()]))
+            layers.append(nn.Concat((nn.TimeDifference(),)))
             features *= 2
     for index, size in enumerate(blocks):
         is_last = index == len(blocks) - 1

@@ -119,7 +119,7 @@ def residual(
     return [
         *ends.front(),
         style.linear(hidden_size),
-        *[nn.Residual([*half, *half])] * num_blocks,
+        *[nn.Residual((*half, *half))] * num_blocks,
         *style.both_ways(style.recurrent(remembers=ends.reads_last_step)),
         *ends.head(style, dropout if last_dropout is None else last_dropout),
     ]

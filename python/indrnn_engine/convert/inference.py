@@ -88,14 +88,14 @@ def _counts(shapes: Shapes, pattern: str, first: int) -> tuple[int, ...]:
     found = {tuple(int(number) - first for number in m.groups()) for m in matches if m}
     if not found:
         return ()
-    highest = max(index[0] for index in found)
-    counts: tuple[int, ...] = (highest + 1,)
-    if len(next(iter(found))) == 2 and highest < len(found):
+    numbers = range(max(index[0] for index in found) + 1)
+    counts: tuple[int, ...] = (len(numbers),)
+    if len(next(iter(found))) == 2 and len(numbers) <= len(found):
         counts = tuple(
             max((index[1] + 1 for index in found if index[0] == block), default=0)
-            for block in range(highest + 1)
+            for block in numbers
         )
-    if sum(counts) > len(shapes) or min(counts) < 1 or min(min(index) for index in found) < 0:
+    if len(numbers) > len(found) or sum(counts) > len(shapes) or min(counts) < 1:
         raise ValueError(f"[{OPERATION}] state_dict must have layers that are numbered in order")
     return counts
 
@@ -144,13 +144,13 @@ class _Builder:
     def residual(self) -> Iterator[None]:
         outside, self.layers = self.layers, []
         yield
-        self.layers = [*outside, nn.Residual(self.layers)]
+        self.layers = [*outside, nn.Residual(tuple(self.layers))]
 
     @contextmanager
     def concat(self) -> Iterator[None]:
         outside, self.layers = self.layers, []
         yield
-        self.layers = [*outside, nn.Concat(self.layers)]
+        self.layers = [*outside, nn.Concat(tuple(self.layers))]
 
     def _norm(self) -> nn.Layer:
         return nn.BatchNorm("step", self._steps) if self._steps else nn.BatchNorm()
