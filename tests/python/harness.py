@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 import indrnn_engine as ie
 import reference
 from closeness import assert_close
+from reference.random import Draws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ class Shape:
     lengths: Sequence[int] | None = None  # [B]
     resets: bool = False
     states: bool = False  # given initial states, and gradients of the final ones
+    start: int = 0  # steps that the given states have behind them
 
 
 SHAPES = {
@@ -33,7 +35,7 @@ SHAPES = {
     "lengths": Shape(lengths=(7, 0, 1, 6, 3)),
     "resets": Shape(resets=True),
     "states": Shape(states=True),
-    "everything": Shape(lengths=(1, 7, 4, 0, 7), resets=True, states=True),
+    "everything": Shape(lengths=(1, 7, 4, 0, 7), resets=True, states=True, start=3),
 }
 
 
@@ -48,8 +50,8 @@ class Problem:
     resets: np.ndarray | None  # bool [T, B]
     state: Arrays | None  # [B, F] by name
     dstate: Arrays | None
+    start: int
     training: bool
-    masks: Arrays = field(default_factory=dict)  # of every Dropout, by its path
 
     @property
     def specs(self) -> list[dict[str, Any]]:
@@ -97,6 +99,12 @@ def randomize(network: ie.Network, rng: np.random.Generator) -> None:
         )
 
 
+def reads_backwards(layer: ie.nn.Layer) -> bool:
+    """Whether time runs backwards somewhere in it: then there are no resets and no steps."""
+    inner = getattr(layer, "layers", ())
+    return isinstance(layer, ie.nn.Bidirectional) or any(map(reads_backwards, inner))
+
+
 def make_problem(
     layers: Sequence[Any],
     shape: Shape = SHAPES["plain"],
@@ -121,51 +129,38 @@ def make_problem(
     dy = rng.normal(size=network.forward(x, lengths=lengths)[0].shape).astype(dtype)
     if dy.ndim == 3:
         dy[~real] = np.nan
-    resets = rng.random((steps, batch)) < 0.3 if shape.resets else None
+    with_resets = shape.resets and not any(map(reads_backwards, layers))
+    resets = rng.random((steps, batch)) < 0.3 if with_resets else None
     state = dstate = None
     if shape.states:
         shapes = {name: view.shape for name, view in network.initial_state(batch).items()}
         state = {name: rng.normal(size=size).astype(dtype) for name, size in shapes.items()}
         dstate = {name: rng.normal(size=size).astype(dtype) for name, size in shapes.items()}
-    problem = Problem(network, x, dy, lengths, resets, state, dstate, training)
-    if training:
-        problem.masks = dropout_masks(network, batch)
-    return problem
+    return Problem(network, x, dy, lengths, resets, state, dstate, shape.start, training)
 
 
-def dropout_masks(network: ie.Network, batch: int) -> Arrays:
-    """The masks that the next training forward of `network` draws, by layer path.
-
-    The engine is asked: the same layers up to each Dropout, set to pass on something positive.
-    """
-    masks = {}
-    for index, layer in enumerate(network.layers):
-        if not isinstance(layer, ie.nn.Dropout) or layer.p == 0:
-            continue
-        before = [
-            ie.nn.Dropout(0) if isinstance(spec, ie.nn.Dropout) else spec
-            for spec in network.layers[:index]
-        ]
-        probe = ie.Network([*before, layer], input_size=network.input_size, dtype=network.dtype)
-        for name, values in probe.named_parameters().items():
-            values[...] = 1 if values.ndim == 2 or name.endswith("bias") else 0
-        probe.random_state = network.random_state
-        if probe.takes_indices:
-            x = np.zeros((1, batch), np.int64)
-        else:
-            x = np.ones((1, batch, network.input_size), network.dtype)
-        y, _ = probe.forward(x, training=True)
-        masks[str(index)] = np.where(y.reshape(y.shape[-2:]) != 0, 1 / (1 - layer.p), 0.0)
-    return masks
+def draws(network: ie.Network) -> Draws:
+    """The random numbers of the next training forward of `network`."""
+    plan = network.describe_plan(1, 1, training=True)
+    purposes = {"Dropout": "dropout", "Zoneout": "zoneout", "Embedding": "row_dropout"}
+    nodes = {}
+    for number, node in enumerate(node for part in plan["segments"] for node in part["nodes"]):
+        path, kind = node.removesuffix("+bias").split(":")
+        if kind in purposes:
+            nodes[purposes[kind], path] = number
+    return Draws(*network.random_state, nodes)
 
 
-def as_state(network: ie.Network, batch: int, values: Arrays | None) -> ie.State | None:
+def as_state(
+    network: ie.Network, batch: int, values: Arrays | None, steps: int = 0
+) -> ie.State | None:
     if values is None:
         return None
     state = network.initial_state(batch)
     assert list(state.names()) == list(values)
     for name, array in values.items():
         state[name][...] = array
+    state.steps = steps
     return state
 
 
@@ -185,7 +180,7 @@ def in_float64(problem: Problem) -> Problem:
 def engine_forward(problem: Problem, keep: bool | None = None) -> tuple[np.ndarray, ie.State]:
     return problem.network.forward(
         problem.x,
-        as_state(problem.network, problem.x.shape[1], problem.state),
+        as_state(problem.network, problem.x.shape[1], problem.state, problem.start),
         problem.lengths,
         problem.training,
         resets=problem.resets,
@@ -232,7 +227,8 @@ def reference_outcome(problem: Problem) -> Outcome:
         "lengths": problem.lengths,
         "resets": problem.resets,
         "training": problem.training,
-        "masks": problem.masks,
+        "draw": draws(network),
+        "start": 0 if problem.state is None else problem.start,
     }
     result = reference.forward(problem.specs, parameters, x, **options)
     dy = np.where(np.isnan(problem.dy), 0.0, problem.dy)
@@ -245,13 +241,10 @@ def reference_outcome(problem: Problem) -> Outcome:
 
 
 def finite_difference_outcome(problem: Problem) -> dict[str, np.ndarray]:
-    """Central differences of the engine's own forward: by every parameter and state, and by "x"."""
+    """Central differences of the engine's forward: by parameters, given states, and "x"."""
     network = problem.network
     random_state = network.random_state
     buffers = {name: values.copy() for name, values in network.named_buffers().items()}
-    problem.state = problem.state or {
-        name: values.copy() for name, values in network.initial_state(problem.x.shape[1]).items()
-    }
     dy = np.where(np.isnan(problem.dy), 0.0, problem.dy)
 
     def functional() -> float:
@@ -264,7 +257,7 @@ def finite_difference_outcome(problem: Problem) -> dict[str, np.ndarray]:
             float(np.sum(weights * state[name])) for name, weights in (problem.dstate or {}).items()
         )
 
-    targets = {**network.named_parameters(), **problem.state}
+    targets = {**network.named_parameters(), **(problem.state or {})}
     if not network.takes_indices:
         targets["x"] = problem.x
     found = {

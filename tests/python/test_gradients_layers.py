@@ -36,6 +36,19 @@ LAYERS = {
     "dropout": [nn.Dropout(0.4)],
     "last_step": [nn.LastStep()],
     "embedding": [nn.Embedding(11, 3)],
+    "row_dropout": [nn.Embedding(11, 3, row_dropout=0.4)],
+    "tied_linear": [nn.Embedding(6, 3), nn.TiedLinear()],
+    "tied_linear_no_bias": [nn.Embedding(6, 3), nn.TiedLinear(bias=False)],
+    **{f"zoneout_{name}": [nn.Recurrence(name, zoneout=0.3)] for name in ACTIVATIONS},
+    "indrnn_zoneout": [nn.IndRNN(4, zoneout=0.5)],
+    "batch_norm_step": [nn.BatchNorm("step", time_steps=2)],
+    "batch_norm_step_long": [nn.BatchNorm("step", time_steps=50)],
+    "layer_norm": [nn.LayerNorm()],
+    "mean_over_time": [nn.MeanOverTime()],
+    "time_difference": [nn.TimeDifference()],
+    "residual": [nn.Residual([nn.Linear(4), nn.Recurrence("tanh"), nn.Linear(3)])],
+    "concat": [nn.Concat([nn.IndRNN(4)])],
+    "bidirectional": [nn.Bidirectional([nn.IndRNN(4)])],
 }
 
 layers = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
@@ -83,7 +96,8 @@ def test_past_the_length_is_zero_and_never_read(layers, training):
         assert np.all(outcome.y[past] == 0)
     if outcome.dx is not None:
         assert np.all(outcome.dx[past] == 0)
-    problem.resets[past] = ~problem.resets[past]
+    if problem.resets is not None:
+        problem.resets[past] = ~problem.resets[past]
     problem.dy = np.where(np.isnan(problem.dy), -7.0, problem.dy)
     if problem.network.takes_indices:
         problem.x[past] = 2**62

@@ -81,6 +81,54 @@ STACKS = {
         nn.IndRNN(4, activation=name) for name in ("relu", "tanh", "sigmoid", "identity")
     ],
     "deep": [nn.IndRNN(4) for _ in range(6)],
+    "step_norm": [
+        *[nn.IndRNN(5), nn.BatchNorm("step", time_steps=2), nn.Dropout(0.2)],
+        *[nn.IndRNN(5), nn.BatchNorm("step", time_steps=9), nn.Linear(2)],
+    ],
+    "step_norm_before": [
+        *[nn.Linear(5), nn.BatchNorm("step", time_steps=3), nn.Recurrence("tanh", zoneout=0.2)],
+        *[nn.LastStep(), nn.Linear(2)],
+    ],
+    "layer_norm": [nn.IndRNN(5), nn.LayerNorm(), nn.IndRNN(4), nn.LayerNorm(), nn.Linear(2)],
+    "layer_norm_behind_mean": [nn.IndRNN(5), nn.MeanOverTime(), nn.LayerNorm(), nn.Linear(2)],
+    "mean_over_time": [nn.IndRNN(5), nn.BatchNorm(), nn.MeanOverTime(), nn.Linear(3)],
+    "differences": [nn.Concat([nn.TimeDifference()]), nn.IndRNN(5), nn.TimeDifference()],
+    "residual": [
+        nn.Linear(5),
+        nn.Residual([nn.Recurrence(), nn.BatchNorm(), nn.Dropout(0.3), nn.Linear(5)]),
+        nn.Residual([nn.BatchNorm(), nn.IndRNN(5), nn.Linear(5)]),
+        *[nn.Recurrence(), nn.BatchNorm(), nn.LastStep(), nn.Linear(2)],
+    ],
+    "residual_in_residual": [
+        nn.Residual([nn.Residual([nn.IndRNN(3)]), nn.Dropout(0.3), nn.Linear(3)]),
+        nn.Linear(2),
+    ],
+    "dense": [
+        nn.Linear(4),
+        nn.Concat([nn.Recurrence(), nn.BatchNorm(), nn.Dropout(0.2), nn.IndRNN(3)]),
+        nn.Concat([nn.BatchNorm(), nn.IndRNN(3), nn.Dropout(0.2)]),
+        *[nn.Linear(5), nn.Recurrence(), nn.MeanOverTime(), nn.Linear(2)],
+    ],
+    "bidirectional": [
+        nn.Bidirectional([nn.IndRNN(4), nn.Dropout(0.3)]),
+        nn.BatchNorm(),
+        nn.Bidirectional([nn.IndRNN(3), nn.BatchNorm(), nn.TimeDifference()]),
+        *[nn.LastStep(), nn.Linear(2)],
+    ],
+    "bidirectional_step_norm": [
+        nn.Bidirectional([nn.IndRNN(4), nn.BatchNorm("step", time_steps=3)]),
+        nn.Linear(2),
+    ],
+    "everything_in_concat": [
+        nn.Concat([nn.Residual([nn.Bidirectional([nn.IndRNN(2)]), nn.Linear(3)]), nn.IndRNN(2)]),
+        nn.Linear(2),
+    ],
+    "tied": [
+        nn.Embedding(9, 4, row_dropout=0.2),
+        *[nn.Dropout(0.2), nn.IndRNN(5), nn.BatchNorm("step", time_steps=4), nn.Dropout(0.2)],
+        *[nn.Linear(4), nn.TiedLinear()],
+    ],
+    "zoneout": [nn.IndRNN(5, zoneout=0.2), nn.IndRNN(5, zoneout=0.4), nn.Linear(2)],
     "no_bias": [
         nn.IndRNN(4, bias=False),
         nn.BatchNorm(),
@@ -106,7 +154,7 @@ def test_matches_reference(layers, shape, training):
 @MODES
 def test_gradients_match_finite_differences(layers, training):
     problem = make_problem(
-        layers, Shape(5, 4, lengths=(3, 5, 4, 1), resets=True, states=True), training=training
+        layers, Shape(5, 6, lengths=(3, 5, 4, 1, 5, 5), resets=True, states=True), training=training
     )
     outcome = engine_outcome(problem)
     found = {**outcome.gradients, **outcome.dstate, "x": outcome.dx}

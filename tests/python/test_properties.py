@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from closeness import AUTOGRAD_TOLERANCE, assert_all_close, assert_close
@@ -17,65 +17,26 @@ from harness import (
     reference_outcome,
 )
 from indrnn_engine import nn
+from strategies import contains, sequence_stacks, shapes, stacks
 
 ROUNDING = 1e-12  # float64, the same sums in another order
 
-sizes = st.one_of(st.integers(1, 6), st.sampled_from([1, 15, 16, 17, 33]))
-activations = st.sampled_from(["relu", "tanh", "sigmoid", "identity"])
-pointwise_layers = st.one_of(
-    st.builds(nn.Linear, sizes, bias=st.booleans()),
-    st.just(nn.BatchNorm()),
-    st.builds(nn.Dropout, st.sampled_from([0.0, 0.2, 0.6])),
-)
-time_layers = st.one_of(
-    pointwise_layers,
-    st.builds(nn.Recurrence, activations),
-    st.builds(nn.IndRNN, sizes, activations, bias=st.booleans()),
-)
-first_layers = st.one_of(time_layers, st.builds(nn.Embedding, st.integers(1, 7), sizes))
-
-
-@st.composite
-def sequence_stacks(draw):
-    """Layers that give a sequence, [T, B, O]."""
-    return [draw(first_layers), *draw(st.lists(time_layers, max_size=4))]
-
-
-@st.composite
-def stacks(draw):
-    layers = draw(sequence_stacks())
-    if draw(st.booleans()):
-        layers += [nn.LastStep(), *draw(st.lists(pointwise_layers, max_size=2))]
-    # Two Dropouts with nothing between them multiply; the harness could not tell their masks apart.
-    kept = [layers[0]]
-    for layer in layers[1:]:
-        if not (isinstance(layer, nn.Dropout) and isinstance(kept[-1], nn.Dropout | nn.LastStep)):
-            kept.append(layer)
-    return kept
-
-
-@st.composite
-def shapes(draw, most_steps=8):
-    steps, batch = draw(st.integers(1, most_steps)), draw(st.one_of(st.integers(1, 6), st.just(17)))
-    lengths = draw(st.none() | st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
-    return Shape(steps, batch, lengths, resets=draw(st.booleans()), states=draw(st.booleans()))
-
-
-input_sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**32 - 1)
 
 
-@given(stacks(), shapes(), input_sizes, st.booleans(), seeds)
-def test_any_stack_matches_the_reference(layers, shape, input_size, training, seed):
-    problem = make_problem(layers, shape, input_size=input_size, training=training, seed=seed)
-    # A norm over one or two rows divides by almost nothing and magnifies rounding.
-    tolerance = (
-        1e-6 if any(isinstance(layer, nn.BatchNorm) for layer in layers) else AUTOGRAD_TOLERANCE
-    )
-    assert_same_outcome(engine_outcome(problem), reference_outcome(problem), tolerance)
+def is_norm(layer):
+    return isinstance(layer, nn.BatchNorm | nn.LayerNorm)
 
 
-@given(sequence_stacks(), shapes(), st.integers(0, 8), seeds)
+@given(stacks(), shapes(), st.booleans(), seeds)
+def test_any_stack_matches_the_reference(layers, shape, training, seed):
+    problem = make_problem(layers, shape, training=training, seed=seed)
+    # A norm over one or two numbers divides by almost nothing and magnifies rounding.
+    tolerance, floor = (1e-6, 1.0) if contains(layers, is_norm) else (AUTOGRAD_TOLERANCE, 1e-2)
+    assert_same_outcome(engine_outcome(problem), reference_outcome(problem), tolerance, floor)
+
+
+@given(sequence_stacks(turned=False), shapes(), st.integers(0, 8), seeds)
 def test_forward_in_two_pieces_is_forward_of_the_whole(layers, shape, cut, seed):
     problem = make_problem(layers, shape, training=False, seed=seed)
     whole, final = engine_forward(problem)
@@ -100,7 +61,7 @@ def test_forward_in_two_pieces_is_forward_of_the_whole(layers, shape, cut, seed)
     assert_all_close(dict(state.items()), dict(final.items()), ROUNDING)
 
 
-@given(stacks(), shapes(), seeds)
+@given(stacks(turned=False, ends=[nn.LastStep]), shapes(), seeds)
 def test_repeated_step_is_forward(layers, shape, seed):
     shape = Shape(shape.time_steps, shape.batch, states=shape.states)
     problem = make_problem(layers, shape, training=False, seed=seed)
@@ -160,8 +121,13 @@ def test_a_short_sequence_is_the_same_alone(layers, shape, seed):
             assert_close(final[name][one], values, ROUNDING)
 
 
-@given(sequence_stacks(), shapes(), seeds, st.data())
+def counts_steps(layer):
+    return isinstance(layer, nn.BatchNorm) and layer.mode == "step"
+
+
+@given(sequence_stacks(turned=False), shapes(), seeds, st.data())
 def test_a_reset_starts_afresh(layers, shape, seed, data):
+    assume(not contains(layers, counts_steps))
     problem = make_problem(layers, Shape(shape.time_steps, shape.batch), training=False, seed=seed)
     start = data.draw(st.integers(0, shape.time_steps - 1))
     problem.resets = np.zeros((shape.time_steps, shape.batch), bool)

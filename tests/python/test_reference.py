@@ -9,6 +9,7 @@ import reference
 from closeness import assert_close
 from indrnn_engine import nn
 from reference.layers import LAYERS
+from reference.random import Draws, philox
 
 TIME_STEPS, BATCH = 5, 4
 LAYER_SPECS = [
@@ -24,6 +25,22 @@ LAYER_SPECS = [
 
 def test_every_layer_has_a_reference():
     assert set(LAYERS) == set(nn.layer_types())
+
+
+@pytest.mark.parametrize(
+    ("key", "counter", "expected"),
+    [  # the known answers that the authors of Philox publish (Random123, kat_vectors)
+        (0, [0, 0, 0, 0], [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        (2**64 - 1, [2**32 - 1] * 4, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+        (
+            0x299F31D0A4093822,
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox_gives_the_published_numbers(key, counter, expected):
+    assert philox(key, np.array([counter], np.uint32)).tolist() == [expected]
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -42,7 +59,7 @@ def test_automatic_gradients_match_finite_differences(training, rng):
         "lengths": lengths,
         "resets": rng.random((TIME_STEPS, BATCH)) < 0.3,
         "training": training,
-        "masks": {"2": rng.choice([0.0, 2.0], (BATCH, 4))},
+        "draw": Draws(seed=5, forwards=3, nodes={("dropout", "2"): 6}),
         "buffers": {"1.running_mean": rng.normal(size=4), "1.running_var": rng.uniform(1, 2, 4)},
     }
 

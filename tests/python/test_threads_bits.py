@@ -18,6 +18,12 @@ CLASSIFIER = [
     *[nn.IndRNN(24), nn.BatchNorm(), nn.Dropout(0.1)],
     *[nn.LastStep(), nn.Linear(5)],
 ]
+DEEP = [nn.IndRNN(24) for _ in range(7)] + [nn.LastStep(), nn.Linear(5)]
+STREAM = [
+    *[nn.IndRNN(20, zoneout=0.1), nn.LayerNorm(), nn.Concat([nn.TimeDifference()])],
+    *[nn.Residual([nn.BatchNorm("step", time_steps=9), nn.IndRNN(40)]), nn.Linear(5)],
+]
+TURNED = [nn.Bidirectional([nn.IndRNN(20), nn.BatchNorm()]), nn.MeanOverTime(), nn.Linear(5)]
 LANGUAGE_MODEL = [
     nn.Embedding(40, 16),
     nn.IndRNN(32),
@@ -31,6 +37,11 @@ WORK = {
     "small": (CLASSIFIER, 5, 3),
     "long": (CLASSIFIER, 3000, 3),
     "one_sample": (CLASSIFIER, 5000, 1),
+    "deep_one_sample": (DEEP, 5000, 1),
+    "deep_two_samples": (DEEP, 4000, 2),
+    "stream": (STREAM, 70, 30),
+    "stream_one_sample": (STREAM, 2500, 1),
+    "bidirectional": (TURNED, 60, 40),
     "language_model": (LANGUAGE_MODEL, 35, 40),
 }
 DTYPES = ("float32", "float64")

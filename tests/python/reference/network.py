@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as np
+from autograd.tracer import Box
 
 from reference.layers import LAYERS, Array, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass
@@ -19,19 +20,33 @@ class Run:
 
     parameters: Mapping[str, Array]  # by name, e.g. "0.weight"
     buffers: Mapping[str, Array]  # running statistics, by name
-    state: Mapping[
-        str, Array
-    ]  # initial states [B, F] by name, e.g. "0.hidden"; what is missing is zero
+    state: Mapping[str, Array]  # initial states [B, F] by name; what is missing is zero
+    start: int  # steps since the state was reset, before this pass
     lengths: Array  # int [B]
     real: Array  # bool [T, B]: steps before the length
     resets: Array  # bool [T, B]
     training: bool
-    masks: Mapping[str, Array]  # dropout masks [B, F] by layer path
+    draw: Callable[[str, str, tuple[int, ...]], Array]  # uniform numbers: reference.random.Draws
     final_state: dict[str, Array] = field(default_factory=dict)
     new_buffers: dict[str, Array] = field(default_factory=dict)
 
     def initial_state(self, name: str, shape: tuple[int, ...]) -> Array:
         return self.state[name] if name in self.state else np.zeros(shape)
+
+    def coins(self, purpose: str, path: str, shape: tuple[int, ...], p: float) -> Array:
+        """1 with probability p, else 0."""
+        return (self.draw(purpose, path, shape) < np.float32(p)).astype(float)
+
+    def mask(self, purpose: str, path: str, shape: tuple[int, ...], p: float) -> Array:
+        """0 with probability p, else 1 / (1 - p)."""
+        return (1 - self.coins(purpose, path, shape, p)) / (1 - p)
+
+    @staticmethod
+    def value(x: Array) -> Array:
+        """The number behind autograd's box: for what is not differentiated."""
+        while isinstance(x, Box):
+            x = x._value
+        return x
 
     def real_rows(self, x: Array) -> Array:
         """Which rows of x count: [T, B, 1] for a sequence, [B, 1] behind LastStep."""
@@ -63,7 +78,8 @@ def forward(
     lengths: Any = None,
     resets: Any = None,
     training: bool = False,
-    masks: Mapping[str, Array] | None = None,
+    start: int = 0,
+    draw: Callable[[str, str, tuple[int, ...]], Array] | None = None,
 ) -> Result:
     """Outputs, final states and running statistics for x [T, B, I]; int [T, B] for an Embedding."""
     time_steps, batch = x.shape[:2]
@@ -73,11 +89,12 @@ def forward(
         parameters=parameters,
         buffers=buffers or {},
         state=state or {},
+        start=start,
         lengths=lengths,
         real=real,
         resets=np.zeros((time_steps, batch), bool) if resets is None else np.asarray(resets),
         training=training,
-        masks=masks or {},
+        draw=draw,
     )
     x = np.where(real, x, 0) if x.ndim == 2 else run.zero_padding(x)
     y = run.stack(layers, "", x)
