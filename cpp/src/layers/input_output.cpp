@@ -67,7 +67,6 @@ class Output : public cpu::Runner<T> {
   using cpu::Runner<T>::Runner;
 
   void forward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
-    if (run.again) return;
     scatter(chunk, run.geometry().batch, this->input_value().features,
             run.value(this->node_.inputs[0], chunk), run.y);
   }

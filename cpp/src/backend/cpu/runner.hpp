@@ -29,6 +29,10 @@ class Runner {
   // Memory in the plan for the runner itself: run.node_memory(index).
   virtual std::size_t memory_bytes(const Geometry&, std::int64_t /*window_steps*/, Mode) const { return 0; }
 
+  // Whether the node's output belongs to whole sequences, [B, F], or to the caller: it is made once, not again with
+  // each window.
+  bool leaves_time() const { return node_.outputs.empty() || !output_value().sequence; }
+
  protected:
   const Value& input_value() const { return graph_.values[static_cast<std::size_t>(node_.inputs[0])]; }
   const Value& output_value() const { return graph_.values[static_cast<std::size_t>(node_.outputs[0])]; }

@@ -83,8 +83,11 @@ void run_stage(const Pass<T>& pass, Stage stage, std::int64_t lane, std::int64_t
   for (int i = stage.first; i < stage.end; ++i) {
     const Instruction& instruction = pass.instructions()[static_cast<std::size_t>(i)];
     const Runner<T>& runner = *pass.runners[static_cast<std::size_t>(instruction.node)];
-    instruction.direction == Direction::backward ? runner.backward(pass.run, chunk)
-                                                 : runner.forward(pass.run, chunk);
+    if (instruction.direction == Direction::backward) {
+      runner.backward(pass.run, chunk);
+    } else if (!pass.run.again || !runner.leaves_time()) {
+      runner.forward(pass.run, chunk);
+    }
   }
 }
 
