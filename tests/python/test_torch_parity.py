@@ -11,6 +11,7 @@ from harness import randomize
 from indrnn_engine import nn
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # loops of small operations
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
 ACTIVATIONS = {
