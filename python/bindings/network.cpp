@@ -47,8 +47,8 @@ py::tuple forward(SharedNetwork& shared, py::handle x_object, const State* state
   const ForwardOptions options{training, keep, view_of(lengths), view_of(resets)};
   const ConstTensorView x_view = view_of(x);
   using_network(shared, "forward", [&](Network& held) {
-    if (training || keep) shared.kept.reset();
     held.forward(x_view, y_view, *next, options);
+    // Should it fail on the way, the engine itself refuses the backward that `kept` still seems to allow.
     if (training || keep) shared.kept = KeptForward{time_steps, batch};
   });
   return py::make_tuple(y, next);

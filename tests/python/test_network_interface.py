@@ -345,6 +345,16 @@ class TestBackward:
         dx, _ = net.backward(np.ones((T, B, 2)))
         assert dx.shape == x.shape
 
+    def test_a_refused_forward_leaves_the_kept_one_alone(self, x):
+        net = network()
+        net.forward(x, training=True)
+        expected, _ = net.backward(np.ones((T, B, 2)))
+        net.forward(x, training=True)
+        with pytest.raises(ValueError, match="x must"):
+            net.forward(np.zeros((T, B, INPUTS + 1)), training=True)
+        found, _ = net.backward(np.ones((T, B, 2)))
+        np.testing.assert_array_equal(found, expected)
+
     def test_gradients_add_up_until_zeroed(self, x):
         net = network()
         for _ in range(2):
