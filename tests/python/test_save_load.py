@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from typing_extensions import Self
 
 import indrnn_engine as ie
 
@@ -268,10 +268,7 @@ class Full:
     def __init__(self, file: Any, room: int) -> None:
         self.file, self.room = file, room
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self.file.close()
 
     def write(self, data: bytes) -> None:
@@ -288,7 +285,9 @@ class TestAtomicity:
     def test_a_full_disk_leaves_the_old_file_and_nothing_else(self, saved, monkeypatch):
         before = saved.read_bytes()
         opened = Path.open
-        monkeypatch.setattr(Path, "open", lambda self, mode="r": Full(opened(self, mode), 100))
+        monkeypatch.setattr(
+            Path, "open", lambda self, mode="r": contextlib.closing(Full(opened(self, mode), 100))
+        )
         with pytest.raises(OSError, match="No space left"):
             network("float64").save(saved)
         monkeypatch.undo()
