@@ -9,6 +9,8 @@ import indrnn_engine as ie
 from layouts import LAYOUTS
 from numpy_calls import INPUTS, B, C, H, T, calls, embedded, forward, network
 
+OLD_NUMPY = tuple(map(int, np.__version__.split(".")[:2])) < (1, 25)
+
 ARGUMENTS = [
     ("forward", "x"),
     ("forward", "lengths"),
@@ -32,6 +34,8 @@ def message_names(error: BaseException, name: str) -> bool:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_layout_gives_the_same_bits(operation, name, layout):
     call = calls()[operation]
+    if layout == "dlpack" and call.arguments[name].dtype == bool and OLD_NUMPY:
+        pytest.skip("this NumPy gives no bool arrays by DLPack")
     expected = call.results()
     found = call.results(**{name: LAYOUTS[layout](call.arguments[name])})
     for actual, wanted in zip(found, expected, strict=True):
