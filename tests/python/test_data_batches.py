@@ -113,6 +113,19 @@ def test_digits_test_split_is_never_trained_on() -> None:
     assert not images["train"] & images["validation"]
 
 
+def test_shift_moves_by_at_most_one_pixel() -> None:
+    moved = ie.data.digits.shift(np.repeat(blob(3, 4), 200, axis=0), np.random.default_rng(0))
+    assert (moved.sum(axis=1) == 1.0).all()
+    positions = {centre_of_mass(image) for image in moved}
+    assert positions == {(row, column) for row in (2.0, 3.0, 4.0) for column in (3.0, 4.0, 5.0)}
+
+
+def test_half_of_the_images_are_distorted_and_half_moved() -> None:
+    varied = ie.data.digits.vary(np.repeat(blob(3, 4), 200, axis=0), np.random.default_rng(0))
+    moved = (varied == varied.astype(bool)).all(axis=(1, 2))
+    assert 60 < moved.sum() < 140
+
+
 class Fixed(np.random.Generator):
     """Draws always the same share of the range: the largest distortion, or none at all."""
 

@@ -105,7 +105,7 @@ SOURCE_OPTIONS: dict[str, tuple[TrainOption, ...]] = {
     "adding": (TrainOption("data.time_steps", int, "Length of the sequences."),),
     "digits": (
         VALIDATION,
-        TrainOption("data.augment", bool, "Distort training images a little, each time anew."),
+        TrainOption("data.augment", bool, "Move or distort training images a little."),
     ),
     "mnist": (
         TrainOption(
