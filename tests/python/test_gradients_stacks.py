@@ -173,6 +173,15 @@ def test_float32_matches_float64(layers):
     )
 
 
+def test_float32_sums_over_many_steps_keep_their_digits():
+    """Sums of 48 000 rows, in statistics and in the gradients of biases, weights and weight_hh."""
+    layers = [nn.IndRNN(8, activation="tanh"), nn.BatchNorm(), nn.IndRNN(8), nn.Linear(2)]
+    problem = make_problem(layers, Shape(3000, 16), dtype="float32")
+    problem.x += 3.0  # a mean far from zero
+    expected = engine_outcome(in_float64(problem))
+    assert_same_outcome(engine_outcome(problem), expected, FLOAT32_TOLERANCE, floor=1.0)
+
+
 @MODES
 @pytest.mark.parametrize("input_size", [1, 2, 3, 16, 17])
 def test_input_sizes(input_size, training):
