@@ -2,6 +2,7 @@
 
 #include <cblas.h>
 
+#include "backend/cpu/fork_gate.hpp"
 #include "indrnn/version.hpp"
 
 // The package scipy-openblas32 exports every name under a prefix.
@@ -18,19 +19,23 @@ namespace {
 
 void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
           const float* b, int ldb, float beta, float* c) {
+  const ForkGate::Pass pass;
   INDRNN_BLAS(cblas_sgemm)(CblasRowMajor, ta, tb, m, n, k, 1.0F, a, lda, b, ldb, beta, c, n);
 }
 
 void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
           const double* b, int ldb, double beta, double* c) {
+  const ForkGate::Pass pass;
   INDRNN_BLAS(cblas_dgemm)(CblasRowMajor, ta, tb, m, n, k, 1.0, a, lda, b, ldb, beta, c, n);
 }
 
 void gemv(CBLAS_TRANSPOSE ta, int m, int n, const float* a, const float* x, float beta, float* y) {
+  const ForkGate::Pass pass;
   INDRNN_BLAS(cblas_sgemv)(CblasRowMajor, ta, m, n, 1.0F, a, n, x, 1, beta, y, 1);
 }
 
 void gemv(CBLAS_TRANSPOSE ta, int m, int n, const double* a, const double* x, double beta, double* y) {
+  const ForkGate::Pass pass;
   INDRNN_BLAS(cblas_dgemv)(CblasRowMajor, ta, m, n, 1.0, a, n, x, 1, beta, y, 1);
 }
 
@@ -83,10 +88,11 @@ template void multiply_outer(std::int64_t, std::int64_t, std::int64_t, const dou
 
 #ifdef OPENBLAS_VERSION
 void use_single_threaded_blas() {
+  ForkGate::start();
   if (INDRNN_BLAS(openblas_get_num_threads)() != 1) INDRNN_BLAS(openblas_set_num_threads)(1);
 }
 #else
-void use_single_threaded_blas() {}
+void use_single_threaded_blas() { ForkGate::start(); }
 #endif
 
 }  // namespace indrnn::cpu
