@@ -1,13 +1,11 @@
 """`indrnn evaluate` and `indrnn info`: what a model can do and what it is."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ..training import Experiment, objective_for
 from ..training import evaluate as run_evaluation
@@ -15,10 +13,13 @@ from ..training.experiment import environment
 from ..training.model_file import read_description
 from ..training.prediction import find_model
 from .progress import format_metrics
+from .summary import print_summary
 from .train import Threads, set_threads
 from .use import Model, Weights
 
 __all__ = ["evaluate", "info"]
+
+TIME_STEPS = 100  # of costs and plan, for a model that does not say what it was trained on
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -69,14 +70,24 @@ def info(
         Path | None, typer.Argument(help="Run folder or model file.", metavar="[RUN|MODEL]")
     ] = None,
     weights: Weights = None,
+    time_steps: Annotated[
+        int | None,
+        typer.Option(help="Length that costs and plan are of.", show_default="as trained, or 100"),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Sequences that costs and plan are of.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Show versions, instruction set, threads and devices; of a model: layers and parameters."""
+    """Show versions, instruction set, threads and devices; of a model: what it is made of.
+
+    For each layer: settings that are not the default, shape of the output, parameters, and the
+    arithmetic and the activations moved per time step. The plan says which layers run together,
+    chunk by chunk.
+    """
     import indrnn_engine
 
     described: dict[str, Any] = {**environment(), "devices": list(indrnn_engine.devices())}
     if model is not None:
-        described = describe_model(find_model(model, weights))
+        described = describe_model(find_model(model, weights), time_steps, batch)
         if model.is_dir():
             described["run"] = str(model)
             described |= read_result(model / "result.json")
@@ -84,14 +95,14 @@ def info(
         typer.echo(json.dumps(described))
         return
     console = Console(highlight=False)
-    layers = described.pop("layers", None)
+    layers, summary = described.pop("layers", None), described.pop("summary", None)
     for name, value in described.items():
         if value is not None:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             shown = format_metrics(value) if isinstance(value, dict) else shown
             console.print(f"{name.replace('_', ' '):<18}{shown}", markup=False, soft_wrap=True)
     if layers is not None:
-        print_layers(console, layers)
+        print_summary(layers, summary)
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -102,8 +113,8 @@ def read_result(path: Path) -> dict[str, Any]:
     return {f"run_{name}": value for name, value in result.items() if value is not None}
 
 
-def describe_model(path: Path) -> dict[str, Any]:
-    """Give what a model file holds, as JSON values."""
+def describe_model(path: Path, time_steps: int | None = None, batch: int = 1) -> dict[str, Any]:
+    """Give what a model file holds, as JSON values; costs and plan for a size of input."""
     import indrnn_engine
 
     net = indrnn_engine.Network.load(path)
@@ -121,6 +132,8 @@ def describe_model(path: Path) -> dict[str, Any]:
         layers.append(
             {**indrnn_engine.nn.to_dict(layer), "parameters": shapes, "num_parameters": count}
         )
+    if time_steps is None:
+        time_steps = description.get("time_steps") or TIME_STEPS
     return {
         "model": str(path),
         "source": description.get("source"),
@@ -131,33 +144,5 @@ def describe_model(path: Path) -> dict[str, Any]:
         "dtype": net.dtype.name,
         "num_parameters": net.num_parameters,
         "layers": layers,
+        "summary": net.describe(time_steps, batch).to_dict(),
     }
-
-
-def changed_settings(layer: dict[str, Any]) -> list[str]:
-    """Give the fields of a layer that differ from their defaults."""
-    from .. import nn
-
-    values = {k: v for k, v in layer.items() if k not in ("type", "parameters", "num_parameters")}
-    return [
-        f"{field.name} {values[field.name]:.6g}"
-        if isinstance(values[field.name], float)
-        else f"{field.name} {values[field.name]}"
-        for field in dataclasses.fields(getattr(nn, layer["type"]))
-        if field.name in values and values[field.name] != field.default
-    ]
-
-
-def print_layers(console: Console, layers: list[dict[str, Any]]) -> None:
-    """Print a table of layers."""
-    table = Table("", "layer", "settings", "parameters", "number", box=None, pad_edge=False)
-    for index, layer in enumerate(layers):
-        settings = changed_settings(layer)
-        table.add_row(
-            str(index),
-            layer["type"],
-            ", ".join(settings),
-            ", ".join(f"{name} {shape}" for name, shape in layer["parameters"].items()),
-            str(layer["num_parameters"]),
-        )
-    console.print(table, markup=False)
