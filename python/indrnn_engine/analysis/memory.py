@@ -119,7 +119,9 @@ def recurrent_weights(network: Network) -> dict[str, NDArray[Any]]:
 
 
 def memory_ranking(network: Network, layer: Path) -> NDArray[np.int64]:
-    """Give the neurons of a recurrent layer from the longest memory to the shortest.
+    """Rank the neurons of a recurrent layer from the longest memory to the shortest.
+
+    Memory is long where |u| is close to 1: above it a state grows, and drowns what comes later.
 
     Parameters
     ----------
@@ -130,7 +132,8 @@ def memory_ranking(network: Network, layer: Path) -> NDArray[np.int64]:
     Returns
     -------
     array of int64 [H]
-        Indices of neurons, by falling |u|.
+        Indices of neurons, by rising |log(|u|)|: by how many steps it takes until a state has been
+        halved or doubled.
 
     Raises
     ------
@@ -142,9 +145,9 @@ def memory_ranking(network: Network, layer: Path) -> NDArray[np.int64]:
     >>> import numpy as np
     >>> import indrnn_engine as ie
     >>> net = ie.Network([ie.nn.IndRNN(3)], input_size=2)
-    >>> net.named_parameters()["0.weight_hh"][:] = [0.5, -0.9, 0.1]
+    >>> net.named_parameters()["0.weight_hh"][:] = [0.5, -0.9, 1.2]
     >>> ie.analysis.memory_ranking(net, 0).tolist()
-    [1, 0, 2]
+    [1, 2, 0]
     """
     weights = recurrent_weights(network)
     path = path_of("memory_ranking", layer)
@@ -153,7 +156,9 @@ def memory_ranking(network: Network, layer: Path) -> NDArray[np.int64]:
         raise ValueError(
             f"[memory_ranking] layer must be one with recurrent weights ({known}), got {layer!r}"
         )
-    return np.argsort(-np.abs(weights[path]), kind="stable").astype(np.int64)
+    with np.errstate(divide="ignore"):
+        rate = np.abs(np.log(np.abs(weights[path].astype(np.float64))))
+    return np.argsort(rate, kind="stable").astype(np.int64)
 
 
 def _check_threshold(operation: str, threshold: float) -> None:

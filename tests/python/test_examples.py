@@ -1,0 +1,39 @@
+"""The example programs run, in their small sizes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import indrnn_engine as ie
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
+
+
+def test_one_neuron_adding(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    program = EXAMPLES / "one_neuron_adding.py"
+    done = subprocess.run(
+        [sys.executable, program, "--smoke", "--output", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    errors = dict(re.findall(r"^(.*): ([0-9.]+)$", done.stdout, flags=re.MULTILINE))
+    before, after = (
+        float(errors[f"one neuron, head {state}"]) for state in ("as it was", "trained again")
+    )
+    assert after < before
+    assert after < 0.167
+    small = ie.Network.load(tmp_path / "one_neuron.safetensors")
+    assert small.named_parameters()["3.weight_hh"].shape == (1,)
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "activations.png",
+        "recurrent_weights.png",
+    }
