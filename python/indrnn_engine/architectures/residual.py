@@ -43,8 +43,8 @@ def residual(
 
     A Linear, then blocks x + Linear(Dropout(R(Linear(Dropout(R(x)))))), then a last R, where R is a
     Recurrence with its batch norm. A block holds two recurrences, so that `num_blocks` blocks are
-    2 * num_blocks + 1 recurrent layers; the papers count one more: 5 blocks are the "12 layers" of
-    sequential MNIST.
+    2 * num_blocks + 1 recurrent layers. [C] counts those: its 21 layers are 10 blocks. [R] counts
+    one more: 5 blocks are its "12 layers" of sequential MNIST.
 
     Parameters
     ----------
