@@ -104,6 +104,14 @@ def test_batch_norm_can_be_left_out() -> None:
     assert not any(isinstance(layer, ie.nn.BatchNorm) for layer in layers)
 
 
+def test_clipping_can_be_turned_on_and_off() -> None:
+    arguments = ["train", "adding", "--time-steps", "12", "--steps", "1", *SMALL]
+    indrnn(*arguments)
+    indrnn(*arguments, "--clip-norm", "0", "--clip-value", "5")
+    bounds = [config(f"runs/adding-{n}").training for n in (1, 2)]
+    assert [(t.clip_norm, t.clip_value) for t in bounds] == [(1.0, None), (None, 5.0)]
+
+
 def test_epochs_and_steps_replace_each_others_default() -> None:
     indrnn("train", "digits", "--steps", "2", *SMALL)
     assert (config("runs/digits-1").training.max_steps, PRESETS["digits"].training.max_steps) == (

@@ -83,8 +83,8 @@ COMMON = (
     TrainOption("training.schedule_factor", float, "Factor of each decay of schedule step."),
     TrainOption("training.warmup_steps", int, "Steps of rising rate of schedule cosine."),
     TrainOption("training.weight_decay", float, "On weights, not on biases and recurrent weights."),
-    TrainOption("training.clip_value", float, "Bound on each gradient."),
-    TrainOption("training.clip_norm", float, "Bound on the norm of all gradients."),
+    TrainOption("training.clip_value", float, "Bound on each gradient; 0: none."),
+    TrainOption("training.clip_norm", float, "Bound on the norm of all gradients; 0: none."),
     TrainOption(
         "training.patience",
         int,
@@ -98,6 +98,9 @@ COMMON = (
     TrainOption("training.checkpoint_minutes", float, "Time between checkpoints."),
     TrainOption("training.final_model", str, "Which weights are tested: best or last."),
 )
+
+NONE = {"batch_norm": "none", "clip_value": 0, "clip_norm": 0}
+"""What to write for a value that is None."""
 
 VALIDATION = TrainOption("data.validation_fraction", float, "Share held out for validation.")
 
@@ -165,11 +168,11 @@ def default_of(option: TrainOption, preset: Experiment) -> str:
         function: Any = SOURCES[preset.source] if data else ARCHITECTURES[preset.model.architecture]
         parameter = inspect.signature(function).parameters.get(option.key)
         value = None if parameter is None else parameter.default
-    if option.key == "batch_norm" and value is None:
-        return "none"
+    if value is None:
+        return str(NONE.get(option.key, ""))
     if isinstance(value, bool):
         return "on" if value else "off"
-    return "" if value is None else str(value)
+    return str(value)
 
 
 def apply(
@@ -187,7 +190,7 @@ def apply(
         value = values.get(option.name)
         if value is None:
             continue
-        if option.key == "batch_norm" and value == "none":
+        if option.key in NONE and value == NONE[option.key]:
             value = None
         if isinstance(value, Path):
             value = str(value.resolve())

@@ -8,7 +8,10 @@ from .experiment import Experiment, ModelConfig
 __all__ = ["PRESETS"]
 
 PRESETS: dict[str, Experiment] = {
-    # [C], section 5.1, with a higher learning rate that decays: it gets there sooner.
+    # [C]'s network. Its first outputs are large (they sum up T steps); gradients cut off by value
+    # at 10 keep little but their signs: at T = 1000 the error is still above 100 after 1000 steps.
+    # With the norm bounded, and a higher rate that decays, it is below 0.01 after 1400 steps and
+    # 0.0006 at the end.
     "adding": Experiment(
         source="adding",
         data={"time_steps": 100, "batch_size": 50},
@@ -16,7 +19,12 @@ PRESETS: dict[str, Experiment] = {
             options={"num_layers": 2, "hidden_size": 128, "batch_norm": None, "magnitude": 2.0}
         ),
         training=TrainingConfig(
-            max_steps=5000, learning_rate=1e-3, schedule="cosine", evaluate_every=200
+            max_steps=3000,
+            learning_rate=3e-3,
+            schedule="cosine",
+            clip_value=None,
+            clip_norm=1.0,
+            evaluate_every=100,
         ),
     ),
     # Chosen on validation splits of 287 images (accuracy 97.6 to 98.6 %).
