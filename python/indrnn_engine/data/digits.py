@@ -115,13 +115,14 @@ def _sample(
     top, left = rows.astype(np.int64), columns.astype(np.int64)
     lower, righter = rows - top, columns - left
     sample = np.arange(batch)[:, None, None]
-    mixed = (
+    mixed: NDArray[Any] = (
         (1 - lower) * (1 - righter) * padded[sample, top, left]
         + (1 - lower) * righter * padded[sample, top, left + 1]
         + lower * (1 - righter) * padded[sample, top + 1, left]
         + lower * righter * padded[sample, top + 1, left + 1]
     )
-    return mixed.astype(padded.dtype).reshape(batch, SIDE * SIDE, 1)
+    mixed = mixed.astype(padded.dtype)
+    return mixed.reshape(batch, SIDE * SIDE, 1)
 
 
 def load(
