@@ -51,7 +51,9 @@ class Network:
     RuntimeError
         For a device that is not there.
 
-    Notes ----- Thread safety: different networks run in parallel. Calls on one network wait for
+    Notes
+    -----
+    Thread safety: different networks run in parallel. Calls on one network wait for
     each other, so that two threads may predict with one network; training belongs in one thread, as
     forward and backward go together. The interpreter lock is released while the engine computes,
     and Ctrl-C interrupts it.
