@@ -49,7 +49,6 @@ inline LayerEntry only_nodes(std::vector<CpuNode> nodes) { return {"", nullptr, 
 
 std::vector<nn::LayerSpec> complete_layers(std::span<const nn::LayerSpec> layers, const std::string& path);
 
-std::span<const LayerEntry> layer_entries();
 const LayerEntry& layer_entry(const std::string& type,
                               const std::string& path);  // throws and lists the known types
 const CpuNode& find_cpu_node(const std::string& type);

@@ -41,8 +41,6 @@ const auto& table() {
 
 }  // namespace
 
-std::span<const LayerEntry> layer_entries() { return table(); }
-
 const LayerEntry& layer_entry(const std::string& type, const std::string& path) {
   std::string known;
   for (const LayerEntry& entry : table()) {

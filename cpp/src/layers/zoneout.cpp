@@ -64,7 +64,7 @@ class Zoneout : public cpu::Runner<T> {
     const T* u = run.parameter(this->node_.parameters[0]);
     const T* z = run.value(this->node_.inputs[0], chunk);
     T* h = run.value(this->node_.outputs[0], chunk);
-    for_blocks(run, chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
+    for_blocks(chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
       T* state = states + s * features + first;
       for (std::int64_t t = 0; t < chunk.steps; ++t) {
         const std::int64_t at = (s * chunk.steps + t) * features + first;
@@ -93,7 +93,7 @@ class Zoneout : public cpu::Runner<T> {
     double* du = run.vector_gradient(this->node_.parameters[0], chunk.lane);
     double* dbias =
         this->node_.fused_bias < 0 ? nullptr : run.vector_gradient(this->node_.fused_bias, chunk.lane);
-    for_blocks(run, chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
+    for_blocks(chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
       const T* state = run.boundary(this->node_.state, chunk) + s * features + first;
       T* later = run.carry_gradient(this->node_.state, chunk) + s * features + first;
       for (std::int64_t t = chunk.steps - 1; t >= 0; --t) {
@@ -142,7 +142,7 @@ class Zoneout : public cpu::Runner<T> {
   }
 
   template <class Body>
-  void for_blocks(const cpu::Run<T>&, const cpu::Chunk& chunk, const Body& body) const {
+  void for_blocks(const cpu::Chunk& chunk, const Body& body) const {
     const std::int64_t features = this->input_value().features;
     for (std::int64_t s = 0; s < chunk.samples; ++s) {
       for (std::int64_t first = 0; first < features; first += block)

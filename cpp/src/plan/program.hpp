@@ -56,7 +56,6 @@ struct Program {
   std::vector<int> value_storage;     // value -> index into `storages`
   std::vector<int> gradient_storage;  // value -> index into `storages`; -1 without backward
   std::vector<Storage> storages;
-  int step_count() const { return static_cast<int>(segments.size()) * (mode.keep ? 2 : 1); }
 };
 
 Program make_program(const Graph& graph, Mode mode);

@@ -7,7 +7,6 @@ namespace indrnn::cpu::INDRNN_ISA {
 namespace {
 
 constexpr std::int64_t most_inputs = 4;
-constexpr std::int64_t rows_between_flushes = 64;  // float32 sums stay this short before they go to float64
 
 // y = x w^T: w of a block of outputs stays in registers, x is broadcast.
 template <int I, class T>
@@ -40,8 +39,7 @@ void outer_weight_inputs(std::int64_t rows, std::int64_t outputs, const T* dy, c
   for_each_block<T, 2>(outputs, [&]<class V, int N>(std::int64_t first) {
     constexpr int width = sizeof(V) / sizeof(T);
     double sums[N * width * I] = {};  // [input][output of the block]
-    for (std::int64_t start = 0; start < rows; start += rows_between_flushes) {
-      const std::int64_t end = start + rows_between_flushes < rows ? start + rows_between_flushes : rows;
+    for_short_runs(0, rows, [&](std::int64_t start, std::int64_t end) {
       V sum[N][I] = {};
       for (std::int64_t row = start; row < end; ++row) {
 #pragma GCC unroll 8
@@ -54,7 +52,7 @@ void outer_weight_inputs(std::int64_t rows, std::int64_t outputs, const T* dy, c
       for (int n = 0; n < N; ++n) {
         for (int i = 0; i < I; ++i) add_to(sums + (i * N + n) * width, sum[n][i]);
       }
-    }
+    });
     for (int i = 0; i < I; ++i) {
       for (int j = 0; j < N * width; ++j) dw[(first + j) * I + i] += static_cast<T>(sums[i * N * width + j]);
     }
@@ -113,15 +111,14 @@ template <class T>
 void column_sums(std::int64_t rows, std::int64_t features, const T* x, double* sums) {
   for_each_block<T, 4>(features, [&]<class V, int N>(std::int64_t first) {
     constexpr int width = sizeof(V) / sizeof(T);
-    for (std::int64_t start = 0; start < rows; start += rows_between_flushes) {
-      const std::int64_t end = start + rows_between_flushes < rows ? start + rows_between_flushes : rows;
+    for_short_runs(0, rows, [&](std::int64_t start, std::int64_t end) {
       V sum[N] = {};
       for (std::int64_t row = start; row < end; ++row) {
 #pragma GCC unroll 8
         for (int n = 0; n < N; ++n) sum[n] += load<V>(x + row * features + first + n * width);
       }
       for (int n = 0; n < N; ++n) add_to(sums + first + n * width, sum[n]);
-    }
+    });
   });
 }
 

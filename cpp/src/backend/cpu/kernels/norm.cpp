@@ -5,17 +5,12 @@
 namespace indrnn::cpu::INDRNN_ISA {
 namespace {
 
-constexpr std::int64_t rows_between_flushes = 64;  // float32 sums stay this short before they go to float64
-
 // Calls body(first_row, end_row) for short runs of valid rows.
 template <class Body>
 void for_valid_rows(const Rows& rows, const Body& body) {
   for (std::int64_t sample = 0; sample < rows.samples; ++sample) {
     const std::int64_t valid = rows.valid != nullptr ? rows.valid[sample] : rows.steps;
-    for (std::int64_t start = 0; start < valid; start += rows_between_flushes) {
-      const std::int64_t end = start + rows_between_flushes < valid ? start + rows_between_flushes : valid;
-      body(sample * rows.steps + start, sample * rows.steps + end);
-    }
+    for_short_runs(sample * rows.steps, sample * rows.steps + valid, body);
   }
 }
 

@@ -54,6 +54,16 @@ inline void add_to(double* sums, V v) {
   for (int i = 0; i < count; ++i) sums[i] += static_cast<double>(v[i]);
 }
 
+// Calls run(start, end) for short runs of the rows [first, last): float32 sums stay this short before they go to
+// float64.
+template <class Run>
+inline void for_short_runs(std::int64_t first, std::int64_t last, const Run& run) {
+  constexpr std::int64_t most_rows = 64;
+  for (std::int64_t start = first; start < last; start += most_rows) {
+    run(start, start + most_rows < last ? start + most_rows : last);
+  }
+}
+
 // Calls block.template operator()<V, N>(first): N vectors V from feature `first` on, until all features are covered.
 template <class T, int N, class Block>
 inline void for_each_block(std::int64_t features, const Block& block) {
