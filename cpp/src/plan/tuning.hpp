@@ -17,6 +17,8 @@ inline constexpr std::int64_t least_lane_rows = 256;
 inline constexpr std::int64_t lane_gradient_bytes = 256 * 1024 * 1024;
 // Where windows of time are run again in backward: what one window keeps.
 inline constexpr std::int64_t window_bytes = 64 * 1024 * 1024;
+// A wavefront: chunks that a stage may be ahead of the last one beyond what the pipeline itself needs.
+inline constexpr std::int64_t spare_ring_chunks = 4;
 // Inputs up to this many features are outer products in registers, not matrix products.
 inline constexpr std::int64_t outer_product_inputs = 4;
 

@@ -170,7 +170,7 @@ class CpuExecutor : public Executor {
     const Plan& plan = *pass.run.plan;
     if (plan.wavefront && pass.segment.sequence) {
       Wavefront<T>(pass, plan.geometry.lanes,
-                   pass.run.template pointer<std::int64_t>(plan.wavefront_progress))
+                   pass.run.template pointer<StageProgress>(plan.wavefront_progress))
           .run(plan.workers);
     } else {
       parallel_for(

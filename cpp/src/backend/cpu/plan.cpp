@@ -71,7 +71,7 @@ class PlanMaker {
       plan_.lane_matrices = take(bytes_of(geometry.lanes, graph_.parameter_elements, element_bytes_));
       plan_.lane_vectors = take(bytes_of(geometry.lanes, graph_.vector_elements, sizeof(double)));
     }
-    plan_.wavefront_progress = take(bytes_of(geometry.lanes, plan_.ring_chunks, sizeof(std::int64_t)));
+    plan_.wavefront_progress = take(bytes_of(geometry.lanes, plan_.stages, sizeof(StageProgress)));
     plan_.valid_steps = take(bytes_of(plan_.workers, bytes_of(plan_.largest_lane, sizeof(std::int64_t))));
     plan_.arenas = take(bytes_of(plan_.workers, plan_.arena_bytes));
   }
@@ -214,7 +214,8 @@ void choose_wavefront(const Graph& graph, int workers, Plan& plan) {
   plan.wavefront = workers > lanes && stages > 1 && plan.geometry.chunks > 1 && !shares_parameters(graph);
   const std::int64_t parallel = plan.wavefront ? lanes * static_cast<std::int64_t>(stages) : lanes;
   plan.workers = static_cast<int>(std::clamp<std::int64_t>(workers, 1, parallel));
-  plan.ring_chunks = static_cast<std::int64_t>(stages) + 1;
+  plan.stages = static_cast<std::int64_t>(stages);
+  plan.ring_chunks = plan.stages + tuning::spare_ring_chunks;
 }
 
 void cut_windows(const Graph& graph, std::int64_t element_bytes, Plan& plan) {

@@ -20,12 +20,19 @@ struct Place {
   std::size_t chunk_bytes = 0;  // of a ring
 };
 
+// How far a stage of a lane has come in a wavefront.
+struct StageProgress {
+  std::int64_t passed = 0;  // positions of the walk
+  bool running = false;
+};
+
 struct Plan {
   Program program;
   Geometry geometry;
   int workers = 1;
   // Fewer lanes than workers: they share the stages of a lane instead, chunk behind chunk.
   bool wavefront = false;
+  std::int64_t stages = 1;  // most of a segment
   std::int64_t ring_chunks = 0;
   // Full values hold the steps of one window: all of T, or some chunks where windows are run again in backward.
   std::int64_t window_steps = 0;
@@ -45,7 +52,7 @@ struct Plan {
   std::size_t resets = 0;                    // uint8 [T, B]; keep only
   std::size_t lane_matrices = 0;             // [lanes, parameters]; keep only
   std::size_t lane_vectors = 0;              // float64 [lanes, rank-1 parameters]; keep only
-  std::size_t wavefront_progress = 0;        // int64 [lanes, stages]
+  std::size_t wavefront_progress = 0;        // StageProgress [lanes, stages]
   std::size_t valid_steps = 0;               // int64 [workers, samples of the largest tile]
   std::size_t arenas = 0;                    // [workers, arena_bytes]
   std::size_t arena_bytes = 0;
