@@ -9,6 +9,7 @@
 
 #include "arrays.hpp"
 #include "indrnn/error.hpp"
+#include "model_file.hpp"
 #include "register.hpp"
 #include "shared_network.hpp"
 
@@ -121,7 +122,7 @@ py::dict views_by_name(const std::vector<NamedView>& views, const py::object& se
 
 Network& network_of(const py::object& self) { return self.cast<SharedNetwork&>().network; }
 
-void register_views(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>>& network) {
+void register_views(SharedNetworkClass& network) {
   network
       .def_property_readonly(
           "parameters",
@@ -136,7 +137,7 @@ void register_views(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>>& n
            [](const py::object& self) { return views_by_name(network_of(self).named_buffers(), self); });
 }
 
-void register_properties(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>>& network) {
+void register_properties(SharedNetworkClass& network) {
   network.def("to_json", [](const SharedNetwork& self) { return self.network.to_json(); })
       .def_property_readonly("input_size",
                              [](const SharedNetwork& self) { return self.network.options().input_size; })
@@ -162,7 +163,8 @@ void register_properties(py::class_<SharedNetwork, std::shared_ptr<SharedNetwork
 }  // namespace
 
 void register_network(py::module_& module) {
-  py::class_<SharedNetwork, std::shared_ptr<SharedNetwork>> network(module, "Network");
+  SharedNetworkClass network(module, "Network");
+  register_model_file(module, network);
   register_properties(network);
   register_views(network);
   network

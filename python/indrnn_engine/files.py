@@ -1,34 +1,22 @@
 """Networks in files: one .safetensors file holds layers, parameters and buffers.
 
-Format, version 1. Tensors: every parameter and buffer under its name ("0.weight", "1.running_mean",
-...), float32 or float64 as the network is. Metadata, all text: "format" is "indrnn_engine",
-"format_version" is "1", "network" is the JSON of `Network.to_json`, "random_state" is
-"seed,forwards"; other keys are the user's own.
+The format is described in docs/model-file.md; C++ reads and writes the same bytes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import safetensors
-import safetensors.numpy
-
-from . import _document, _sizes
+from . import _core
 from .network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["load", "read_metadata", "save", "write_atomically"]
-
-_FORMAT = "indrnn_engine"
-_VERSION = "1"
-_RESERVED = ("format", "format_version", "network", "random_state")
-_TENSOR_TYPES = {"float32": "F32", "float64": "F64"}
+__all__ = ["load", "read_metadata", "save", "to_bytes", "write_atomically"]
 
 
 def save(
@@ -69,16 +57,16 @@ def save(
     >>> loaded.layers == net.layers, np.array_equal(loaded.parameters, net.parameters)
     (True, True)
     """
-    texts = _user_metadata(metadata)
-    seed, forwards = network.random_state
-    texts.update(
-        format=_FORMAT,
-        format_version=_VERSION,
-        network=network.to_json(),
-        random_state=f"{seed},{forwards}",
-    )
-    tensors = {**network.named_parameters(), **network.named_buffers()}
-    write_atomically(path, safetensors.numpy.save(tensors, metadata=texts))
+    write_atomically(path, to_bytes(network, metadata))
+
+
+def to_bytes(network: Network, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the bytes that `save` writes; errors for `metadata` as there."""
+    texts = dict(metadata or {})
+    for key, value in texts.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"[save] metadata must map str to str, got {key!r}: {value!r}")
+    return network._core.to_bytes(texts)
 
 
 def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store") -> Network:
@@ -106,11 +94,7 @@ def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store
     OSError
         If there is no such file or it cannot be read.
     """
-    with _opened(path) as (file, metadata):
-        network = _network(file, metadata, device, memory)
-        for name, view in {**network.named_parameters(), **network.named_buffers()}.items():
-            view[...] = file.get_tensor(name)
-    return network
+    return Network._of(_core.Network.load(os.fsencode(path), device, memory))
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -121,8 +105,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ValueError
         If it is no such file.
     """
-    with _opened(path) as (_, metadata):
-        return metadata
+    return _core.read_metadata(os.fsencode(path))
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -152,74 +135,3 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _user_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for key, value in (metadata or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"[save] metadata must map str to str, got {key!r}: {value!r}")
-        if key in _RESERVED:
-            raise ValueError(f"[save] metadata key {key!r} is the format's own")
-        texts[key] = value
-    return texts
-
-
-@contextlib.contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, dict[str, str]]]:
-    """Open a file; whatever is wrong with it becomes a ValueError that starts with the path."""
-    location = Path(path)
-    with location.open(
-        "rb"
-    ):  # no such file, a folder, no permission: the usual OSError, with the path
-        pass
-    try:
-        with safetensors.safe_open(location, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise ValueError("it is not a network saved by indrnn_engine")
-            if metadata.get("format_version") != _VERSION:
-                version = metadata.get("format_version")
-                raise ValueError(
-                    f"its format version is {version!r}; this release reads version {_VERSION!r}"
-                )
-            yield file, metadata
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"[load] {location}: not a valid safetensors file: {error}") from error
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"[load] {location}: {error}") from error
-
-
-def _network(file: Any, metadata: dict[str, str], device: str, memory: str) -> Network:
-    """Make the network of the file's layers, for which it has all tensors and no others."""
-    if "network" not in metadata:
-        raise ValueError("its metadata has no 'network'")
-    document = _document.read(metadata["network"])
-    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    _sizes.check(document["layers"], document.get("input_size"), shapes)
-    network = Network.from_json(metadata["network"], device, memory=memory)
-
-    expected = {**network.named_parameters(), **network.named_buffers()}
-    missing = [name for name in expected if name not in shapes]
-    extra = [name for name in shapes if name not in expected]
-    if missing:
-        raise ValueError(f"tensors are missing: {', '.join(missing)}")
-    if extra:
-        raise ValueError(f"it has tensors that its layers do not have: {', '.join(extra)}")
-    wanted = _TENSOR_TYPES[network.dtype.name]
-    for name, view in expected.items():
-        if shapes[name] != view.shape:
-            raise ValueError(f"{name} must have shape {list(view.shape)}, got {list(shapes[name])}")
-        dtype = file.get_slice(name).get_dtype()
-        if dtype != wanted:
-            raise ValueError(f"{name} must be {wanted}, got {dtype}")
-    network.random_state = _random_state(metadata)
-    return network
-
-
-def _random_state(metadata: Mapping[str, str]) -> tuple[int, int]:
-    text = metadata.get("random_state", "0,0")
-    seed, _, forwards = text.partition(",")
-    if not (seed.isdecimal() and forwards.isdecimal() and len(text) <= 42):
-        raise ValueError(f"its random state must be two numbers, got {text[:80]!r}")
-    return int(seed), int(forwards)

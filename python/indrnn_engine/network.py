@@ -448,6 +448,34 @@ class Network:
 
         return files.load(path, device, memory)
 
+    def to_bytes(self, metadata: Mapping[str, str] | None = None) -> bytes:
+        """Return what `save` would write to a file.
+
+        Examples
+        --------
+        >>> import indrnn_engine as ie
+        >>> net = ie.Network([ie.nn.IndRNN(8)], input_size=2)
+        >>> ie.Network.from_bytes(net.to_bytes()).layers == net.layers
+        True
+        """
+        from . import files
+
+        return files.to_bytes(self, metadata)
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes | bytearray | memoryview, device: str = "cpu", memory: str = "store"
+    ) -> Network:
+        """Make the network that `to_bytes` or `save` wrote; errors as for `files.load`."""
+        return cls._of(CoreNetwork.from_bytes(data, device, memory))
+
+    @classmethod
+    def _of(cls, core: CoreNetwork) -> Network:
+        network = cls.__new__(cls)
+        network._core = core
+        network._layers = tuple(_document.read(core.to_json())["layers"])
+        return network
+
     def copy(self) -> Network:
         """Return an independent network: equal in all but its gradients, which are zero.
 

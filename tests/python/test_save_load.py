@@ -233,6 +233,9 @@ class TestHostileFiles:
             [ie.nn.IndRNN(6), ie.nn.Linear(2**40)],
             [ie.nn.Linear(10**9), ie.nn.Linear(10**9)],
             [ie.nn.Embedding(10**12, 10**6)],
+            [ie.nn.Linear(2**31 - 1)] * 3,
+            [ie.nn.Embedding(2**31 - 1, 2**31 - 1)],
+            [ie.nn.Linear(6), ie.nn.BatchNorm("step", 2**31 - 1)],
             [ie.nn.Residual([ie.nn.Linear(2**40), ie.nn.Linear(2)])],
             [ie.nn.Bidirectional([ie.nn.Concat([ie.nn.Linear(2**40)])])],
             [ie.nn.BatchNorm("step", 2**50)],
@@ -245,7 +248,10 @@ class TestHostileFiles:
         tensors, metadata = parts(saved)
         document = {"layers": [ie.nn.to_dict(layer) for layer in layers], "input_size": 2}
         rewrite(saved, tensors, {**metadata, "network": json.dumps(document)})
-        refused(saved, "must have shape|tensors are missing")
+        refused(
+            saved,
+            "must have shape|tensors are missing|below 2\\^31|less than 2\\^63|larger than any memory",
+        )
 
     @pytest.mark.parametrize(
         "text", ["", "9", "9,1,1", "-1,0", "a,b", f"{2**64},0", "9," + "1" * 99]
@@ -260,6 +266,37 @@ class TestHostileFiles:
             ie.Network.load(tmp_path / "nothing.safetensors")
         with pytest.raises(IsADirectoryError):
             ie.Network.load(tmp_path)
+
+
+def test_bytes_are_those_of_the_file(saved):
+    net = network()
+    data = net.to_bytes()
+    assert data == saved.read_bytes()
+    for same in (data, bytearray(data), memoryview(b"." + data)[1:]):
+        loaded = ie.Network.from_bytes(same)
+        np.testing.assert_array_equal(loaded.parameters, net.parameters)
+        assert loaded.to_bytes() == data
+    with pytest.raises(ValueError, match=r"^\[load\] the given bytes: not a valid"):
+        ie.Network.from_bytes(data[:-1])
+    with pytest.raises(TypeError):
+        ie.Network.from_bytes("text")
+
+
+# Written by the first release; every later one reads it, to the same outputs.
+VERSION_1 = Path(__file__).parents[1] / "data" / "model_version_1.safetensors"
+VERSION_1_OUTPUT = [
+    [-0.09743393957614899, 0.19799154996871948],
+    [-0.14682607352733612, 0.18555708229541779],
+    [-0.07961326837539673, 0.2025289237499237],
+]
+
+
+def test_a_file_of_version_1_is_read_for_ever():
+    net = ie.Network.load(VERSION_1)
+    assert ie.files.read_metadata(VERSION_1)["note"] == "Grüße"
+    assert (net.input_size, net.num_parameters, net.random_state) == (2, 164, (11, 1))
+    x = (np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2) % 5 - 2) / 4
+    np.testing.assert_allclose(net.forward(x)[0], VERSION_1_OUTPUT, rtol=1e-5, atol=1e-6)
 
 
 class Full:

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "indrnn/export.hpp"
 
@@ -36,6 +37,16 @@ class INDRNN_API OutOfMemory : public Error {
 class INDRNN_API DeviceError : public Error {
  public:
   using Error::Error;
+};
+
+// A file that cannot be opened, read or written. Python: OSError.
+class INDRNN_API FileError : public Error {
+ public:
+  FileError(const std::string& message, int code_, std::string path_)
+      : Error(message), code(code_), path(std::move(path_)) {}
+
+  int code;  // errno
+  std::string path;
 };
 
 // The host asked a running call to stop (see set_interrupt_check). Python: KeyboardInterrupt.

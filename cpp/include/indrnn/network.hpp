@@ -1,7 +1,9 @@
 // A stack of layers with its parameters, gradients and workspace.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,6 +25,15 @@ struct NetworkOptions {
   // windows of time, and backward runs each window again: same bits, memory grows with T / window, not with T x layers.
   std::string memory = "store";
 };
+
+// What a model file does not hold: where the network runs and how it keeps activations.
+struct LoadOptions {
+  std::string device = "cpu";
+  std::string memory = "store";  // as in NetworkOptions
+};
+
+// Texts of the user in a model file, by key.
+using Metadata = std::map<std::string, std::string>;
 
 // What the recurrences carry from one call to the next: one [B, F] array per entry, in one flat buffer.
 // A value: copies are independent. Made by Network::initial_state.
@@ -61,6 +72,16 @@ class INDRNN_API Network {
   static Network from_json(const std::string& json, const std::string& device = "cpu", std::uint64_t seed = 0,
                            const std::string& memory = "store");
 
+  // A model file (docs/model-file.md), read through a memory map, or its bytes; written by C++ or by Python alike.
+  // Throws FileError if the file cannot be read, InvalidArgument if it is damaged or of another format; takes no
+  // more memory than a small multiple of the file's size, whatever the file claims. The file must not be truncated
+  // meanwhile by somebody else; `save` never does that.
+  static Network load(const std::string& path, const LoadOptions& options = {});
+  static Network from_bytes(std::span<const std::byte> file, const LoadOptions& options = {});
+  // Atomically: the path holds the old file or the new one, whole. Keys of the format's own are refused.
+  void save(const std::string& path, const Metadata& metadata = {}) const;
+  std::vector<std::byte> to_bytes(const Metadata& metadata = {}) const;
+
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();
@@ -90,9 +111,9 @@ class INDRNN_API Network {
 
   TensorView parameters();  // flat, owned by the network; valid as long as it lives
   TensorView gradients();   // flat, same order
-  const std::vector<NamedView>& named_parameters();
-  const std::vector<NamedView>& named_gradients();
-  const std::vector<NamedView>& named_buffers();  // running statistics
+  const std::vector<NamedView>& named_parameters() const;
+  const std::vector<NamedView>& named_gradients() const;
+  const std::vector<NamedView>& named_buffers() const;  // running statistics
   void zero_gradients();
 
   // Seed and count of training forwards: all that dropout draws from.
@@ -107,8 +128,14 @@ class INDRNN_API Network {
 
  private:
   struct Implementation;
+  static Network read(std::span<const std::byte> file, const std::string& source, const LoadOptions& options);
+  // Parameters are zero instead of drawn: for whoever sets them all at once.
+  static Network create_unset(std::span<const nn::LayerSpec> layers, const NetworkOptions& options);
   explicit Network(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
+
+// All texts of a model file, the format's own ("format", "network", ...) and the user's. Throws like Network::load.
+INDRNN_API Metadata read_metadata(const std::string& path);
 
 }  // namespace indrnn

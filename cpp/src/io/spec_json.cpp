@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "indrnn/error.hpp"
 
@@ -9,13 +10,14 @@ namespace indrnn {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using ReadJson = nlohmann::json;  // sorted keys: a hostile object with a million of them takes no longer
 
 constexpr int deepest = 64;  // layers within layers
 
 Json write_layer(const nn::LayerSpec& spec) {
   Json json{{"type", spec.type}};
   for (const auto& [name, value] : spec.fields) {
-    std::visit([&](const auto& field) { json[name] = field; }, value);
+    std::visit([&json, &name = name](const auto& field) { json[name] = field; }, value);
   }
   if (!spec.layers.empty()) {
     json["layers"] = Json::array();
@@ -24,9 +26,9 @@ Json write_layer(const nn::LayerSpec& spec) {
   return json;
 }
 
-std::vector<nn::LayerSpec> read_layers(const Json& json, const std::string& where, int depth);
+std::vector<nn::LayerSpec> read_layers(const ReadJson& json, const std::string& where, int depth);
 
-nn::FieldValue read_value(const Json& json, const std::string& where) {
+nn::FieldValue read_value(const ReadJson& json, const std::string& where) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) {
     const bool too_large =
@@ -41,7 +43,7 @@ nn::FieldValue read_value(const Json& json, const std::string& where) {
                         json.type_name());
 }
 
-nn::LayerSpec read_layer(const Json& json, const std::string& where, int depth) {
+nn::LayerSpec read_layer(const ReadJson& json, const std::string& where, int depth) {
   if (!json.is_object())
     throw InvalidArgument("[network] " + where + " must be an object, got " + json.type_name());
   nn::LayerSpec spec;
@@ -61,15 +63,35 @@ nn::LayerSpec read_layer(const Json& json, const std::string& where, int depth) 
   return spec;
 }
 
-std::vector<nn::LayerSpec> read_layers(const Json& json, const std::string& where, int depth) {
+std::vector<nn::LayerSpec> read_layers(const ReadJson& json, const std::string& where, int depth) {
   if (!json.is_array())
     throw InvalidArgument("[network] " + where + " must be an array, got " + json.type_name());
   if (depth > deepest)
     throw InvalidArgument("[network] layers must not nest deeper than " + std::to_string(deepest));
   std::vector<nn::LayerSpec> layers;
-  for (const Json& layer : json)
+  for (const ReadJson& layer : json)
     layers.push_back(read_layer(layer, where + "[" + std::to_string(layers.size()) + "]", depth));
   return layers;
+}
+
+// Throws for a key that comes twice in an object, and for nesting that would exhaust a recursive reader.
+ReadJson parse(const std::string& text) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto watch = [&](int depth, ReadJson::parse_event_t event, ReadJson& parsed) {
+    if (depth > 4 * deepest)
+      throw InvalidArgument("[network] JSON must not nest deeper than " + std::to_string(4 * deepest));
+    if (event == ReadJson::parse_event_t::object_start) keys.emplace_back();
+    if (event == ReadJson::parse_event_t::object_end) keys.pop_back();
+    if (event == ReadJson::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+      throw InvalidArgument("[network] the description has the key '" + parsed.get<std::string>() +
+                            "' twice");
+    return true;
+  };
+  ReadJson json = ReadJson::parse(text, watch, false);
+  if (json.is_discarded() || !json.is_object()) {
+    throw InvalidArgument("[network] the description must be a JSON object with \"layers\"");
+  }
+  return json;
 }
 
 }  // namespace
@@ -84,17 +106,7 @@ std::string write_description(const NetworkDescription& description) {
 }
 
 NetworkDescription read_description(const std::string& text) {
-  // Counted before parsing: the parser itself recurses when it is torn down.
-  int depth = 0;
-  for (const char c : text) {
-    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
-    if (depth > 4 * deepest)
-      throw InvalidArgument("[network] JSON must not nest deeper than " + std::to_string(4 * deepest));
-  }
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) {
-    throw InvalidArgument("[network] the description must be a JSON object with \"layers\"");
-  }
+  const ReadJson json = parse(text);
   NetworkDescription description;
   for (const auto& [name, value] : json.items()) {
     if (name == "input_size") {

@@ -1,9 +1,25 @@
 #include "plan/graph.hpp"
 
+#include <limits>
+
 #include "indrnn/error.hpp"
 #include "layers/layer.hpp"
 
 namespace indrnn {
+namespace {
+
+// Bounds what a short description can blow up to: every Bidirectional doubles the nodes inside it.
+constexpr std::size_t most_nodes = 1 << 15;
+
+// offset += elements; the sum must stay below any memory.
+void advance(std::int64_t& offset, std::int64_t elements) {
+  constexpr std::int64_t most_elements = std::numeric_limits<std::int64_t>::max() / 16;
+  if (elements > most_elements - offset)
+    throw OutOfMemory("[network] the parameters are larger than any memory");
+  offset += elements;
+}
+
+}  // namespace
 
 int GraphBuilder::add_value(const Value& value) {
   graph_.values.push_back(value);
@@ -12,15 +28,15 @@ int GraphBuilder::add_value(const Value& value) {
 
 int GraphBuilder::add_parameter(const std::string& name, Shape shape, const Initializer& initializer) {
   Parameter parameter{name, shape, initializer, graph_.parameter_elements, graph_.vector_elements};
-  graph_.parameter_elements += shape.elements();
-  if (parameter.is_vector()) graph_.vector_elements += shape.elements();
+  advance(graph_.parameter_elements, shape.elements());
+  if (parameter.is_vector()) advance(graph_.vector_elements, shape.elements());
   graph_.parameters.push_back(parameter);
   return static_cast<int>(graph_.parameters.size()) - 1;
 }
 
 int GraphBuilder::add_buffer(const std::string& name, Shape shape, double initial) {
   graph_.buffers.push_back({name, shape, initial, graph_.buffer_elements});
-  graph_.buffer_elements += shape.elements();
+  advance(graph_.buffer_elements, shape.elements());
   return static_cast<int>(graph_.buffers.size()) - 1;
 }
 
@@ -30,6 +46,10 @@ int GraphBuilder::add_state(const std::string& name, std::int64_t features) {
 }
 
 int GraphBuilder::add_node(Node node) {
+  if (graph_.nodes.size() >= most_nodes) {
+    throw InvalidArgument("[network] layers must come to at most " + std::to_string(most_nodes) +
+                          " operations, got more at layer " + node.path);
+  }
   const int index = static_cast<int>(graph_.nodes.size());
   for (int input : node.inputs) graph_.values[static_cast<std::size_t>(input)].consumer = index;
   for (int output : node.outputs) graph_.values[static_cast<std::size_t>(output)].producer = index;

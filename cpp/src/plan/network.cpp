@@ -1,8 +1,6 @@
 // The public Network: checks what comes in, then hands it to the executor of the device.
 #include "indrnn/network.hpp"
 
-#include <limits>
-
 #include "backend/backend.hpp"
 #include "core/check.hpp"
 #include "indrnn/error.hpp"
@@ -45,12 +43,7 @@ std::unique_ptr<Executor> start_executor(const Graph& graph, const NetworkOption
     throw TypeMismatch(std::string("[network] dtype must be float32 or float64, got ") +
                        name_of(options.dtype));
   }
-  if (graph.parameter_elements > std::numeric_limits<std::int64_t>::max() / 16) {
-    throw OutOfMemory("[network] the parameters are larger than any memory");
-  }
-  auto executor = make_executor(options.device, graph, options.dtype);
-  initialize(graph, options.seed, executor->parameters(), executor->buffers());
-  return executor;
+  return make_executor(options.device, graph, options.dtype);
 }
 
 template <class Entry>
@@ -85,6 +78,13 @@ Network& Network::operator=(Network&&) noexcept = default;
 Network::~Network() = default;
 
 Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options) {
+  Network network = create_unset(layers, options);
+  Executor& executor = *network.implementation_->executor;
+  initialize(network.implementation_->graph, options.seed, executor.parameters(), executor.buffers());
+  return network;
+}
+
+Network Network::create_unset(std::span<const nn::LayerSpec> layers, const NetworkOptions& options) {
   auto implementation = std::make_unique<Implementation>();
   implementation->layers = complete_layers(layers, "");
   implementation->options = options;
@@ -220,9 +220,9 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
 TensorView Network::parameters() { return implementation_->executor->parameters(); }
 TensorView Network::gradients() { return implementation_->executor->gradients(); }
 
-const std::vector<NamedView>& Network::named_parameters() { return implementation_->named_parameters; }
-const std::vector<NamedView>& Network::named_gradients() { return implementation_->named_gradients; }
-const std::vector<NamedView>& Network::named_buffers() { return implementation_->named_buffers; }
+const std::vector<NamedView>& Network::named_parameters() const { return implementation_->named_parameters; }
+const std::vector<NamedView>& Network::named_gradients() const { return implementation_->named_gradients; }
+const std::vector<NamedView>& Network::named_buffers() const { return implementation_->named_buffers; }
 
 void Network::zero_gradients() {
   const TensorView flat = gradients();

@@ -1,0 +1,100 @@
+#if !defined(_WIN32)
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "indrnn/error.hpp"
+#include "io/file.hpp"
+
+namespace indrnn {
+namespace {
+
+[[noreturn]] void fail_with(const char* what, const std::string& path, int code) {
+  throw FileError(std::string("could not ") + what + " " + path + ": " + std::strerror(code), code, path);
+}
+
+class Descriptor {
+ public:
+  Descriptor(const char* what, const std::string& path, int flags)
+      : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    if (descriptor_ < 0) fail_with(what, path, errno);
+  }
+  ~Descriptor() { close(descriptor_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// Removes the temporary file unless it was renamed.
+struct Temporary {
+  std::string path;
+  ~Temporary() {
+    if (!path.empty()) unlink(path.c_str());
+  }
+};
+
+std::string behind_links(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> resolved(realpath(path.c_str(), nullptr), std::free);
+  return resolved ? resolved.get() : path;  // a new file has nothing to resolve
+}
+
+void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_with("write", path, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::string& path) {
+  const Descriptor file("read", path, O_RDONLY | O_NONBLOCK);  // a pipe without a writer must not hang
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) fail_with("read", path, errno);
+  if (!S_ISREG(status.st_mode)) fail_with("read", path, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0) return;
+  void* first = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (first == MAP_FAILED) fail_with("read", path, errno);
+  bytes_ = {static_cast<const std::byte*>(first), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void write_atomically(const std::string& path, std::span<const std::byte> bytes) {
+  static std::atomic<unsigned> count{0};
+  const std::string target = behind_links(path);
+  const std::size_t slash = target.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : target.substr(0, std::max<std::size_t>(slash, 1));
+  const std::string name = slash == std::string::npos ? target : target.substr(slash + 1);
+  Temporary temporary{folder + "/." + name + "." + std::to_string(getpid()) + "." + std::to_string(count++) +
+                      ".tmp"};
+  {
+    Descriptor file("write", temporary.path, O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(file.get(), bytes, path);
+    if (fsync(file.get()) != 0) fail_with("write", path, errno);
+  }
+  if (rename(temporary.path.c_str(), target.c_str()) != 0) fail_with("write", path, errno);
+  temporary.path.clear();
+  const Descriptor directory("flush", folder, O_RDONLY | O_DIRECTORY);
+  fsync(directory.get());  // some file systems cannot; the file itself is safe
+}
+
+}  // namespace indrnn
+#endif
