@@ -491,15 +491,7 @@ class Network:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        buffers = {name: view.copy() for name, view in self.named_buffers().items()}
-        return _rebuild, (
-            self.to_json(),
-            self.device,
-            self.memory,
-            self.random_state,
-            self.parameters.copy(),
-            buffers,
-        )
+        return Network.from_bytes, (self.to_bytes(), self.device, self.memory)
 
     def __repr__(self) -> str:
         parts = [f"[{', '.join(map(repr, self._layers))}]"]
@@ -509,19 +501,3 @@ class Network:
         if self.memory != "store":
             parts.append(f"memory='{self.memory}'")
         return f"Network({', '.join(parts)})"
-
-
-def _rebuild(
-    text: str,
-    device: str,
-    memory: str,
-    random_state: tuple[int, int],
-    parameters: NDArray[Any],
-    buffers: dict[str, NDArray[Any]],
-) -> Network:
-    network = Network.from_json(text, device, memory=memory)
-    network.random_state = random_state
-    network.parameters[...] = parameters
-    for name, view in network.named_buffers().items():
-        view[...] = buffers[name]
-    return network

@@ -1,4 +1,4 @@
-"""Write the seeds of tests/fuzz/corpus/model_file: whole files of every layer, and files that lie."""
+"""Write the seeds of tests/fuzz/corpus/model_file: whole files, and files that lie."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ NETWORKS = {
     "indrnn": [nn.IndRNN(3), nn.Dropout(0.5), nn.LastStep()],
     "embedding": [nn.Embedding(5, 3), nn.LayerNorm(), nn.TiedLinear()],
     "batch_norm": [nn.BatchNorm(), nn.Recurrence("tanh", zoneout=0.25), nn.BatchNorm("step", 2)],
-    "containers": [nn.Residual([nn.Linear(2)]), nn.Concat([nn.TimeDifference()]), nn.MeanOverTime()],
+    "containers": [
+        nn.Residual([nn.Linear(2)]),
+        nn.Concat([nn.TimeDifference()]),
+        nn.MeanOverTime(),
+    ],
     "bidirectional": [nn.Bidirectional([nn.Bidirectional([nn.IndRNN(2)])])],
 }
 

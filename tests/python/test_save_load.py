@@ -250,7 +250,7 @@ class TestHostileFiles:
         rewrite(saved, tensors, {**metadata, "network": json.dumps(document)})
         refused(
             saved,
-            "must have shape|tensors are missing|below 2\\^31|less than 2\\^63|larger than any memory",
+            "must have shape|tensors are missing|below 2|less than 2|larger than any memory",
         )
 
     @pytest.mark.parametrize(
