@@ -449,15 +449,7 @@ class Network:
         return files.load(path, device, memory)
 
     def to_bytes(self, metadata: Mapping[str, str] | None = None) -> bytes:
-        """Return what `save` would write to a file.
-
-        Examples
-        --------
-        >>> import indrnn_engine as ie
-        >>> net = ie.Network([ie.nn.IndRNN(8)], input_size=2)
-        >>> ie.Network.from_bytes(net.to_bytes()).layers == net.layers
-        True
-        """
+        """Return what `save` would write to a file; `from_bytes` reads it."""
         from . import files
 
         return files.to_bytes(self, metadata)
@@ -481,8 +473,7 @@ class Network:
 
         `copy.copy`, `copy.deepcopy` and pickle give the same.
         """
-        rebuild, arguments = self.__reduce__()
-        return rebuild(*arguments)  # type: ignore[no-any-return]
+        return Network.from_bytes(self.to_bytes(), self.device, self.memory)
 
     def __copy__(self) -> Network:
         return self.copy()
