@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,38 +126,6 @@ def test_carried_state_continues_bit_for_bit(tmp_path: Path) -> None:
         assert_same_run(whole, cut)
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "indrnn_engine", "train", *arguments]
-
-
-def test_killed_run_continues_bit_for_bit(tmp_path: Path, rng: np.random.Generator) -> None:
-    options = ["adding", "--time-steps", "200", "--steps", "150", "--hidden-size", "32"]
-    options += ["--evaluate-every", "20", "--log-every", "5", "--checkpoint-minutes", "0"]
-    options += ["--learning-rate", "0.01", "--no-tensorboard", "--quiet"]
-    environment = {**os.environ, "INDRNN_NUM_THREADS": "1"}
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(command(*options, "--run-dir", str(whole)), check=True, env=environment)
-    arguments = command(*options, "--run-dir", str(cut))
-    for share in (0.2, 0.5, 0.8):
-        process = subprocess.Popen(arguments, env=environment)
-        last = 150 * (share + rng.uniform(-0.1, 0.1))
-        while process.poll() is None and reached(cut) < last:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        arguments = command("--resume", str(cut), "--quiet")
-    assert reached(cut) < 150
-    subprocess.run(arguments, check=True, env=environment)
-    assert_same_run(whole, cut)
-
-
-def reached(folder: Path) -> int:
-    """Step of the last whole record."""
-    run = RunFolder(folder)
-    lines = run.records() if run.metrics.is_file() else []
-    return max((record["step"] for record in lines), default=0)
-
-
 def test_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     path = whole_run(adding(), tmp_path)
     before = load_file(path / "last.safetensors")
@@ -182,17 +145,6 @@ def interrupted(folder: Path) -> RunFolder:
     trainer = new_run(adding(), run_dir=folder, reporter=StopAt(9), tensorboard=False)
     trainer.fit()
     return RunFolder.open(folder)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
-def test_truncated_checkpoint_is_named_and_nothing_is_touched(tmp_path: Path, share: float) -> None:
-    run = interrupted(tmp_path / "run")
-    whole = run.checkpoint.read_bytes()
-    run.checkpoint.write_bytes(whole[: int(len(whole) * share)])
-    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
-    with pytest.raises(ValueError, match=r"cannot read .*checkpoint\.safetensors"):
-        resume_run(run.path)
-    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
 
 
 def test_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -261,21 +213,3 @@ def test_bad_experiment_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="softsign"):
         new_run(experiment, root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def test_full_disk_keeps_the_checkpoint_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = interrupted(tmp_path / "run")
-    before = run.checkpoint.read_bytes()
-    trainer = resume_run(run.path)
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        trainer.fit()
-    assert run.checkpoint.read_bytes() == before
-    assert not list(run.path.glob("*.tmp"))
-    assert not list(run.path.glob(".checkpoint*"))

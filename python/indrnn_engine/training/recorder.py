@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checkpoint import read_checkpoint, write_checkpoint
+from .checkpoint import previous, read_checkpoint, write_checkpoint
 from .curves import draw_curves
 from .diagnose import TrainingDivergedError
 from .model_file import describe_data
@@ -20,6 +20,11 @@ from .snapshot import Snapshot
 from .tensorboard import TensorBoard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from ..data import Data
     from .run_folder import RunFolder
     from .trainer import Trainer
@@ -44,10 +49,13 @@ class Recorder:
         self._tensorboard: TensorBoard | None = None
         self._checkpoint_time = 0.0
         self._curves_time = 0.0
+        self._saved_step: int | None = None
+        self.notes: list[str] = []  # what the user should know of the checkpoint that was read
 
     def start(self, trainer: Trainer) -> None:
         """Lock the folder, open the event file, write a first checkpoint where there is none."""
         self.run.acquire()
+        self.run.remove_leftovers()
         if self._with_tensorboard:
             self._tensorboard = TensorBoard(self.run.tensorboard, trainer.progress.step)
         self._checkpoint_time = self._curves_time = time.monotonic()
@@ -63,7 +71,7 @@ class Recorder:
 
     def record(self, record: dict[str, Any]) -> None:
         """Write one record, and now and then the curves."""
-        self.run.append(record)
+        self._write(self.run.metrics, lambda: self.run.append(record))
         if self._tensorboard is not None:
             self._tensorboard.add(record)
         if time.monotonic() - self._curves_time > CURVES_SECONDS:
@@ -74,7 +82,7 @@ class Recorder:
         self._curves_time = time.monotonic()
         try:
             draw_curves(self.run.records(), self.run.curves, self.run.path.name)
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             logger.warning("no curves are drawn: %s", error)
 
     def save_best(self, trainer: Trainer) -> None:
@@ -92,7 +100,8 @@ class Recorder:
         present = Snapshot.take(trainer.net, trainer.optimizer)
         best.restore(trainer.net, trainer.optimizer)
         step = trainer.progress.best_step or 0
-        trainer.net.save(self.run.best, describe_data(self.data, self.experiment, step))
+        description = describe_data(self.data, self.experiment, step)
+        self._write(self.run.best, lambda: trainer.net.save(self.run.best, description))
         present.restore(trainer.net, trainer.optimizer)
 
     def checkpoint_if_due(self, trainer: Trainer) -> None:
@@ -130,20 +139,28 @@ class Recorder:
         if trainer.state is not None:
             arrays["carried"] = np.asarray(trainer.state.flat)
             values["carried"] = [trainer.state.batch, trainer.state.steps]
-        write_checkpoint(self.run.checkpoint, arrays, values)
-        trainer.net.save(
-            self.run.last, describe_data(self.data, self.experiment, trainer.progress.step)
+        self._write(
+            self.run.checkpoint, lambda: write_checkpoint(self.run.checkpoint, arrays, values)
         )
+        self._saved_step = trainer.progress.step
+        description = describe_data(self.data, self.experiment, trainer.progress.step)
+        self._write(self.run.last, lambda: trainer.net.save(self.run.last, description))
         self._checkpoint_time = time.monotonic()
 
     def load_checkpoint(self, trainer: Trainer) -> None:
-        """Bring the trainer to the state of the checkpoint, and the run folder with it."""
-        path = self.run.checkpoint
-        arrays, values = read_checkpoint(path)
+        """Bring the trainer to the state of the checkpoint, and the run folder with it.
+
+        A run that was killed before its first checkpoint starts at step 0.
+        """
+        self.run.remove_leftovers()
+        if self.run.is_unstarted():
+            return
+        path, arrays, values = self._read()
         if values["fingerprint"] != self.data.fingerprint:
             raise ValueError(f"[training] the data have changed since {path} was written")
         if json.loads(values["network"]) != json.loads(trainer.net.to_json()):
             raise ValueError(f"[training] {path} belongs to another network")
+        self._saved_step = int(values["progress"]["step"])
         present = Snapshot.unpack("present", arrays, values["optimizer"])
         if present.parameters.shape != trainer.net.parameters.shape:
             raise ValueError(f"[training] {path} belongs to another network")
@@ -160,6 +177,31 @@ class Recorder:
             trainer.state.flat[...] = arrays["carried"]
             trainer.state.steps = steps
         self.run.truncate_metrics(values["metrics_bytes"])
+
+    def _read(self) -> tuple[Path, dict[str, NDArray[Any]], dict[str, Any]]:
+        """Read the checkpoint, or the one before it, which leads to the same bits."""
+        path = self.run.checkpoint
+        try:
+            return path, *read_checkpoint(path)
+        except (ValueError, FileNotFoundError) as error:
+            older = previous(path)
+            if not older.is_file():
+                raise
+            arrays, values = read_checkpoint(older)
+            step = values["progress"]["step"]
+            self.notes.append(f"{error}; going on from the checkpoint before it, of step {step}")
+            return older, arrays, values
+
+    def _write(self, path: Path, write: Callable[[], None]) -> None:
+        """Write a file, or say which checkpoint is left to go on from."""
+        try:
+            write()
+        except OSError as error:
+            left = "there is no checkpoint yet"
+            if self._saved_step is not None:
+                left = f"the checkpoint of step {self._saved_step} is intact"
+            reason = f"{error.strerror or error}; {left}: {self.run.checkpoint}"
+            raise OSError(error.errno, reason, str(path)) from error
 
     def finish(self, result: Result) -> None:
         """Write the result and the curves."""

@@ -2,7 +2,8 @@
 
 config.json              what was asked for, and the environment it ran in
 metrics.jsonl            one JSON object per line: training, validation and test records
-checkpoint.safetensors   all that is needed to continue bit for bit
+checkpoint.safetensors   all that is needed to continue bit for bit; the one before it stays as
+                         checkpoint.previous.safetensors
 best.safetensors         the model of the best validation score
 last.safetensors         the model of the last step
 curves.png               the curves
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomically
+from .checkpoint import previous
 
 __all__ = ["RunFolder", "write_json"]
 
@@ -67,7 +69,7 @@ class RunFolder:
             `path` exists and is not an empty folder.
         """
         if path is not None:
-            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            if path.exists() and not (path.is_dir() and all(map(_is_leftover, path.iterdir()))):
                 raise FileExistsError(
                     f"[run] {path} must be a new or empty folder; "
                     f"continue a run with: indrnn train --resume {path}"
@@ -145,6 +147,17 @@ class RunFolder:
             os.close(self._lock)
             self._lock = None
 
+    def is_unstarted(self) -> bool:
+        """Say whether nothing was trained yet: neither a checkpoint nor a record."""
+        recorded = self.metrics.is_file() and self.metrics.stat().st_size > 0
+        return not (self.checkpoint.exists() or previous(self.checkpoint).exists() or recorded)
+
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of a process that was killed while it wrote."""
+        for path in self.path.iterdir():
+            if _is_leftover(path) and path.suffix == ".tmp":
+                path.unlink(missing_ok=True)
+
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
         with self.metrics.open("a") as stream:
@@ -168,6 +181,11 @@ class RunFolder:
         """Forget the records behind byte `size`: those of steps that will be run again."""
         if self.metrics.stat().st_size > size:
             os.truncate(self.metrics, size)
+
+
+def _is_leftover(path: Path) -> bool:
+    """Say whether a process that was killed early left this: it is safe to write beside."""
+    return path.name == ".lock" or (path.name.startswith(".") and path.suffix == ".tmp")
 
 
 def _first_free(root: Path, name: str) -> Path:

@@ -136,6 +136,8 @@ class Trainer:
         if self.recorder is not None:
             self.recorder.start(self)
         self.reporter.started(self)
+        for note in [] if self.recorder is None else self.recorder.notes:
+            self.reporter.noted(self, note)
         started = time.perf_counter()
         before = self.progress.seconds
         try:
