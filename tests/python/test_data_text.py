@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import indrnn_engine as ie
-from indrnn_engine.data.text import StreamSource, decode, encode
+from indrnn_engine.data import StreamSource
+from indrnn_engine.data.text import decode, encode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import adding, arrays, digits, mnist, text
+from . import adding, arrays, digits, mnist, ptb, skeleton, text, ucr
 from .batches import Batch, BatchSource, Data
 from .prefetch import Prefetcher
 from .sequences import SequenceDataset, SequenceSource
+from .streams import StreamSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +21,15 @@ __all__ = [
     "Prefetcher",
     "SequenceDataset",
     "SequenceSource",
+    "StreamSource",
     "adding",
     "arrays",
     "digits",
     "mnist",
+    "ptb",
+    "skeleton",
     "text",
+    "ucr",
 ]
 
 SOURCES: dict[str, Callable[..., Data]] = {
@@ -32,6 +37,9 @@ SOURCES: dict[str, Callable[..., Data]] = {
     "arrays": arrays.load,
     "digits": digits.load,
     "mnist": mnist.load,
+    "ptb": ptb.load,
+    "skeleton": skeleton.load,
     "text": text.load,
+    "ucr": ucr.load,
 }
 """Every source by the name that configurations and the command line use."""

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Batch", "BatchSource", "Data", "generator"]
+__all__ = ["Batch", "BatchSource", "Data", "generator", "unpublished"]
 
 TRAIN, VALIDATION, TEST, SPLIT = 0, 1, 2, 3  # random streams that never meet
 
@@ -90,6 +90,8 @@ class Data:
         vocabulary.
     fingerprint : str
         Changes whenever the underlying data do; a run refuses to resume on other data.
+    remarks : tuple of str
+        What the user should know, such as sizes that are not the published ones.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Data:
     sizes: dict[str, int] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    remarks: tuple[str, ...] = ()
 
     def source(self, split: str) -> BatchSource:
         """Give the source of a split: "train", "validation" or "test".
@@ -130,3 +133,12 @@ def generator(*key: int) -> np.random.Generator:
     True
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def unpublished(sizes: dict[str, int], published: dict[str, int]) -> tuple[str, ...]:
+    """Say which sizes differ from the published ones."""
+    return tuple(
+        f"{name} has {sizes.get(name, 0):,}, published are {expected:,}"
+        for name, expected in published.items()
+        if sizes.get(name, 0) != expected
+    )

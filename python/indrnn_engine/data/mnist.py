@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..extras import require
-from .batches import SPLIT, Data, generator
+from .batches import SPLIT, Data, generator, unpublished
 from .idx import IMAGES_MAGIC, LABELS_MAGIC, read_idx
 from .sequences import SequenceDataset, SequenceSource, held_out_samples, split_indices
 
@@ -146,6 +146,8 @@ def load(
             SequenceDataset(np.ascontiguousarray(part.x[:, order]), part.y, scale=part.scale)
             for part in (train, test)
         )
+    published = {"training and validation": 60_000, "test": 10_000}
+    remarks = unpublished({"training and validation": len(train), "test": len(test)}, published)
     held_out = held_out_samples(len(train), validation_fraction)
     kept, validation = split_indices(len(train), held_out, seed)
     return Data(
@@ -160,4 +162,5 @@ def load(
         sizes={"train": len(kept), "validation": held_out, "test": len(test)},
         metadata={"input_scale": train.scale, "permuted": permuted},
         fingerprint=fingerprint,
+        remarks=remarks,
     )

@@ -8,65 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .batches import TRAIN, Batch, BatchSource, Data, generator
+from .batches import Data
+from .streams import StreamSource
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-__all__ = ["StreamSource", "decode", "encode", "load"]
-
-
-class StreamSource(BatchSource):
-    """Consecutive pieces of B parallel streams; the target of a symbol is the one that follows it.
-
-    The symbols are cut into `batch_size` streams of equal length, read side by side, `time_steps`
-    at a time. The first batch of an epoch starts from a zero state, the others carry on.
-
-    Parameters
-    ----------
-    symbols : int64 ndarray [N]
-    time_steps, batch_size : int
-    offset : bool, default False
-        Starts each epoch at a random symbol among the first `time_steps`, so that pieces differ
-        between epochs.
-    """
-
-    def __init__(
-        self, symbols: NDArray[np.int64], time_steps: int, batch_size: int, *, offset: bool = False
-    ) -> None:
-        for name, value in (("time_steps", time_steps), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"[text] {name} must be at least 1, got {value}")
-        spare = time_steps if offset else 1
-        self._stream_length = (len(symbols) - spare) // batch_size
-        if self._stream_length < 1:
-            raise ValueError(
-                f"[text] {len(symbols)} symbols are too few for {batch_size} streams "
-                f"of {time_steps} steps"
-            )
-        self.symbols = symbols
-        self.time_steps = min(time_steps, self._stream_length)
-        self.batch_size = batch_size
-        self.offset = offset
-
-    def num_batches(self) -> int:
-        """Batches in one epoch; with an offset a rest below `time_steps` is left out."""
-        if self.offset:
-            return self._stream_length // self.time_steps
-        return -(-self._stream_length // self.time_steps)
-
-    def batch(self, seed: int, epoch: int, position: int) -> Batch:
-        """x, y int64 [T, B]."""
-        shift = (
-            int(generator(TRAIN, seed, epoch).integers(0, self.time_steps)) if self.offset else 0
-        )
-        first = position * self.time_steps
-        steps = min(self.time_steps, self._stream_length - first)
-        starts = shift + first + self._stream_length * np.arange(self.batch_size)
-        index = starts[None, :] + np.arange(steps)[:, None]
-        return Batch(self.symbols[index], self.symbols[index + 1], carry=position > 0)
+__all__ = ["decode", "encode", "load"]
 
 
 def encode(text: str, vocabulary: str) -> NDArray[np.int64]:
@@ -116,6 +66,8 @@ def load(
     batch_size: int = 32,
     validation_fraction: float = 0.1,
     evaluation_streams: int = 8,
+    random_lengths: bool = False,
+    drop_state: int = 0,
     seed: int = 0,
     dtype: Any = "float32",
 ) -> Data:
@@ -133,6 +85,10 @@ def load(
         Share of the file, from its end.
     evaluation_streams : int, default 8
         Streams that evaluation reads side by side, each from a zero state.
+    random_lengths : bool, default False
+        Draws the length of each training batch; see `StreamSource`.
+    drop_state : int, default 0
+        A training batch starts from a zero state with chance 1 / drop_state; 0: never.
     seed, dtype
         Not used: the split is by position and symbols are int64.
 
@@ -167,7 +123,14 @@ def load(
         input_size=None,
         output_size=len(vocabulary),
         time_steps=time_steps,
-        train=StreamSource(symbols[:kept], time_steps, batch_size, offset=True),
+        train=StreamSource(
+            symbols[:kept],
+            time_steps,
+            batch_size,
+            offset=True,
+            random_lengths=random_lengths,
+            drop_state=drop_state,
+        ),
         validation=validation,
         sizes={"train": kept, "validation": held_out, "symbols": len(vocabulary)},
         metadata={"vocabulary": vocabulary},
