@@ -36,7 +36,7 @@ from .network import Network
 from .state import State
 
 if TYPE_CHECKING:
-    from . import analysis, architectures, convert, data, training
+    from . import analysis, architectures, convert, data, recipes, training
 
 __all__ = [
     "Network",
@@ -53,6 +53,7 @@ __all__ = [
     "num_threads",
     "ops",
     "optim",
+    "recipes",
     "set_num_threads",
     "training",
     "version",
@@ -61,7 +62,7 @@ __all__ = [
 __version__ = version()
 
 # Read at first use, so that importing the package stays quick and asks for nothing but NumPy.
-_LAZY = ("analysis", "architectures", "convert", "data", "training")
+_LAZY = ("analysis", "architectures", "convert", "data", "recipes", "training")
 
 
 def __getattr__(name: str) -> Any:

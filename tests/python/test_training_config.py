@@ -47,7 +47,7 @@ def test_bad_training_configuration_is_named(fields: dict[str, Any], message: st
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"source": "sums"}, "source must be one of adding, arrays, digits, mnist, text"),
+        ({"source": "sums"}, "source must be one of adding, arrays, digits, mnist, ptb"),
         ({"data": {"length": 3}}, "data of adding has no option 'length'; known: time_steps"),
         ({"data": {"time_steps": 1}}, "time_steps must be at least 2, got 1"),
         ({"model": {"architecture": "deep"}}, "architecture must be one of .*plain"),

@@ -77,7 +77,7 @@ class StopAt(Reporter):
 def records(run: RunFolder) -> list[dict[str, Any]]:
     """All that does not depend on the clock."""
     return [
-        {k: v for k, v in record.items() if k not in ("seconds", "samples_per_second")}
+        {k: v for k, v in record.items() if k not in ("seconds", "samples_per_second", "waiting")}
         for record in run.records()
     ]
 

@@ -7,6 +7,7 @@ import typer
 from .errors import ErrorGroup
 from .inspect import evaluate, info
 from .plot import plot
+from .recipes import recipes
 from .train import train
 from .use import predict, sample
 
@@ -27,6 +28,7 @@ app.command(epilog="Example:  indrnn predict runs/arrays-1 new.npz --output pred
 )
 app.command(epilog='Example:  indrnn sample runs/text-1 --prompt "ROMEO:" --length 500')(sample)
 app.command(epilog="Example:  indrnn info runs/digits-1")(info)
+app.command(epilog="Example:  indrnn recipes smnist-plain6")(recipes)
 app.command(epilog="Example:  indrnn plot runs/digits-1 -o memory.png")(plot)
 
 

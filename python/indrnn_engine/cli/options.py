@@ -7,17 +7,22 @@ default.
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..architectures import ARCHITECTURES
 from ..data import SOURCES
+from ..recipes.recipe import with_value
 from ..training import Experiment
 
-__all__ = ["COMMON", "SOURCE_OPTIONS", "TrainOption", "apply", "parameters"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMON", "SOURCE_OPTIONS", "TrainOption", "apply", "options_for", "parameters"]
 
 MODEL, TRAINING, DATA = "Network", "Training", "Data"
 
@@ -97,12 +102,31 @@ COMMON = (
     TrainOption("training.log_every", int, "Steps between training records."),
     TrainOption("training.checkpoint_minutes", float, "Time between checkpoints."),
     TrainOption("training.final_model", str, "Which weights are tested: best or last."),
+    TrainOption(
+        "training.evaluation", str, "Statistics of batch norms in tests: running or batch."
+    ),
+    TrainOption(
+        "training.piece_steps",
+        int,
+        "Cuts longer batches into pieces of so many steps, the state carried; 0: never.",
+    ),
 )
 
 NONE = {"batch_norm": "none", "clip_value": 0, "clip_norm": 0}
 """What to write for a value that is None."""
 
 VALIDATION = TrainOption("data.validation_fraction", float, "Share held out for validation.")
+
+DATA_DIR = TrainOption("data.data_dir", Path, "Folder of the problem's .ts files.")
+STREAM = (
+    TrainOption("data.time_steps", int, "Symbols between two updates."),
+    TrainOption("options.embedding_size", int, "Size of a symbol's vector."),
+    TrainOption("data.random_lengths", bool, "Draw the length of each training batch."),
+    TrainOption(
+        "data.drop_state", int, "Start from a zero state with chance 1 in so many; 0: never."
+    ),
+    TrainOption("data.evaluation_streams", int, "Streams that evaluation reads side by side."),
+)
 
 SOURCE_OPTIONS: dict[str, tuple[TrainOption, ...]] = {
     "adding": (TrainOption("data.time_steps", int, "Length of the sequences."),),
@@ -119,8 +143,31 @@ SOURCE_OPTIONS: dict[str, tuple[TrainOption, ...]] = {
     ),
     "text": (
         TrainOption("data.path", Path, "A UTF-8 text file.", argument=True),
-        TrainOption("data.time_steps", int, "Characters between two updates."),
-        TrainOption("options.embedding_size", int, "Size of a character's vector."),
+        *STREAM,
+        VALIDATION,
+    ),
+    "ptb": (
+        TrainOption("data.path", Path, "Folder of the Penn Treebank files.", argument=True),
+        TrainOption("data.level", str, "char or word."),
+        *STREAM,
+    ),
+    "skeleton": (
+        TrainOption("data.path", Path, "Folder of the .skeleton files.", argument=True),
+        TrainOption("data.split_by", str, "subject or view."),
+        TrainOption("data.time_steps", int, "Frames drawn of each recording."),
+        TrainOption("data.features", str, "joints, distances or both."),
+        TrainOption("data.differences", bool, "Join each feature's difference in time."),
+        TrainOption("data.center", bool, "Put the first body at the origin."),
+        TrainOption("data.missing", Path, "List of samples to leave out."),
+        TrainOption("data.cache_dir", Path, "Where the parsed array is kept."),
+        TrainOption("data.workers", int, "Processes that parse."),
+        TrainOption("training.test_draws", int, "Draws that test predictions are averaged over."),
+        VALIDATION,
+    ),
+    "ucr": (
+        TrainOption("data.name", str, "Name of the problem.", ("--name",)),
+        TrainOption("data.noise", float, "Deviation of the noise added in training."),
+        DATA_DIR,
         VALIDATION,
     ),
     "arrays": (
@@ -132,6 +179,17 @@ SOURCE_OPTIONS: dict[str, tuple[TrainOption, ...]] = {
         TrainOption("data.standardize", bool, "Bring features to mean 0, deviation 1."),
     ),
 }
+
+
+def options_for(preset: Experiment) -> tuple[TrainOption, ...]:
+    """Give the options that an experiment has: those of its source and of its architecture."""
+    architecture: Any = ARCHITECTURES[preset.model.architecture]
+    known = inspect.signature(architecture).parameters
+    return tuple(
+        option
+        for option in (*SOURCE_OPTIONS[preset.source], *COMMON)
+        if not option.field.startswith("options.") or option.key in known
+    )
 
 
 def parameters(options: tuple[TrainOption, ...], preset: Experiment) -> list[inspect.Parameter]:
@@ -176,9 +234,20 @@ def default_of(option: TrainOption, preset: Experiment) -> str:
 
 
 def apply(
-    preset: Experiment, options: tuple[TrainOption, ...], values: dict[str, Any]
+    preset: Experiment,
+    options: tuple[TrainOption, ...],
+    values: dict[str, Any],
+    settings: Sequence[str] = (),
 ) -> Experiment:
     """Give the preset with the values that were given on the command line.
+
+    Parameters
+    ----------
+    preset, options
+    values : dict
+        By the names of the options.
+    settings : sequence of str
+        FIELD=VALUE, for fields that have no option of their own.
 
     Raises
     ------
@@ -195,11 +264,26 @@ def apply(
         if isinstance(value, Path):
             value = str(value.resolve())
         _section(document, option)[option.key] = value
+    for setting in settings:
+        field, _, text = setting.partition("=")
+        if not text:
+            raise ValueError(f"[train] --set must be given FIELD=VALUE, got {setting!r}")
+        with_value(document, field, parse(text))
     if values.get("training_epochs") and not values.get("training_max_steps"):
         document["training"]["max_steps"] = None
     elif values.get("training_max_steps") and not values.get("training_epochs"):
         document["training"]["epochs"] = None
     return Experiment.from_dict(document)
+
+
+def parse(text: str) -> Any:
+    """Give what a text on the command line means: JSON, "none", or itself."""
+    if text.lower() == "none":
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _section(document: dict[str, Any], option: TrainOption) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,11 @@ from rich.progress import (
 from ..training import Reporter, Result, Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
 
-__all__ = ["BarReporter", "LineReporter", "format_metrics", "make_reporter"]
+__all__ = ["BarReporter", "LineReporter", "format_metrics", "make_reporter", "preparing"]
 
 LINE_SECONDS = 10.0  # between two lines of training metrics in a log
 SMOOTHING = 0.05  # weight of the newest batch in the metrics shown
@@ -31,6 +34,33 @@ def make_reporter(console: Console, *, quiet: bool = False) -> Reporter:
     if quiet:
         return Reporter()
     return BarReporter(console) if console.is_terminal else LineReporter(console)
+
+
+@contextlib.contextmanager
+def preparing(console: Console, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while data are parsed; it appears with the first call of what this gives."""
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("reading the data"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    tasks: list[TaskID] = []
+
+    def progress(done: int, total: int) -> None:
+        if not tasks:
+            bar.start()
+            tasks.append(bar.add_task("", total=total))
+        bar.update(tasks[0], completed=done)
+
+    try:
+        yield progress
+    finally:
+        bar.stop()
 
 
 def format_metrics(metrics: dict[str, float] | None) -> str:

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ..training import PRESETS, Result, Trainer, new_run, resume_run
-from .errors import ErrorGroup
+from ..recipes import Recipe
+from ..training import PRESETS, Experiment, Result, Trainer, new_run, resume_run
+from ..training.series import Series, is_series
 from .interrupt import stopping_on_signals
-from .options import COMMON, SOURCE_OPTIONS, apply, parameters
-from .progress import BarReporter, format_metrics, make_reporter
+from .options import apply, options_for, parameters
+from .progress import BarReporter, format_metrics, make_reporter, preparing
+from .recipes import RecipeGroup, RecipeName
 
 __all__ = ["train"]
 
@@ -23,6 +25,9 @@ HELP = {
     "digits": "scikit-learn's 1 797 handwritten digits, pixel by pixel (T = 64); no download.",
     "mnist": "Sequential MNIST: 70 000 handwritten digits, pixel by pixel (T = 784).",
     "text": "A character model of any text file; `indrnn sample` writes text from it.",
+    "ptb": "Penn Treebank, characters or words, from Mikolov's files.",
+    "skeleton": "NTU RGB+D skeletons: 60 actions.",
+    "ucr": "A problem of the UEA and UCR time series archives; needs the package aeon.",
     "arrays": "Your own sequences: a classifier (integer y) or regressor (floating y) from an .npz "
     "file with x [N, T, F], y [N] and, where sequences differ in length, lengths [N].",
 }
@@ -31,6 +36,9 @@ EXAMPLES = {
     "digits": "indrnn train digits --seed 1",
     "mnist": "indrnn train mnist --data-dir data/mnist --epochs 20",
     "text": "indrnn train text shakespeare.txt --layers 4",
+    "ptb": "indrnn train ptb simple-examples/data --level word",
+    "skeleton": "indrnn train skeleton nturgb+d_skeletons --split-by view",
+    "ucr": "indrnn train ucr --name BasicMotions",
     "arrays": "indrnn train arrays sensors.npz --layers 3 --hidden-size 128",
 }
 REASONS = {
@@ -60,6 +68,27 @@ TensorBoard = Annotated[bool, typer.Option(help="Write TensorBoard events.", ric
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the result only.", rich_help_panel=RUN)
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Any field, such as options.growth_rate=8 or training.test_draws=5; repeatable.",
+        metavar="FIELD=VALUE",
+        rich_help_panel=RUN,
+    ),
+]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds",
+        help="Trains so many times, with the seeds from --seed on; ends with mean and spread.",
+        min=1,
+        rich_help_panel=RUN,
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="A size that runs within a minute; of a recipe.")
+]
 Minutes = Annotated[
     float | None, typer.Option("--max-minutes", help="Stops after this time; can be resumed.")
 ]
@@ -68,16 +97,18 @@ Resume = Annotated[
 ]
 
 train = typer.Typer(
-    cls=ErrorGroup,
+    cls=RecipeGroup,
     invoke_without_command=True,
-    help="Train a network, or continue a run with --resume.",
-    epilog="Examples:  indrnn train digits     indrnn train --resume runs/digits-1",
+    help="Train a network on a data source or by a recipe, or continue a run with --resume.",
+    epilog="Examples:  indrnn train digits     indrnn train --recipe smnist-plain6     "
+    "indrnn train --resume runs/digits-1",
 )
 
 
 @train.callback()
 def train_callback(
     context: typer.Context,
+    recipe: RecipeName = None,  # noqa: ARG001 - RecipeGroup takes it away
     resume: Resume = None,
     max_minutes: Minutes = None,
     threads: Threads = None,
@@ -93,14 +124,46 @@ def train_callback(
         raise typer.Exit(2)
     console = make_console()
     set_threads(threads)
+    overrides = {"max_minutes": max_minutes}
+    if is_series(resume):
+        series = Series.open(resume)
+        run_series(series, console, quiet=quiet, overrides=overrides)
+        return
+    run(continued(resume, console, quiet=quiet, overrides=overrides), console)
+
+
+def continued(path: Path, console: Console, *, quiet: bool, overrides: dict[str, Any]) -> Trainer:
+    """Prepare the continuation of a run and say where it stands."""
     reporter = make_reporter(console, quiet=quiet)
-    trainer = resume_run(resume, reporter=reporter, overrides={"max_minutes": max_minutes})
-    say(
-        console,
-        f"continuing {resume} at step {trainer.progress.step} of {trainer.total_steps}",
-        quiet,
-    )
-    run(trainer, console)
+    trainer = resume_run(path, reporter=reporter, overrides=overrides)
+    step, total = trainer.progress.step, trainer.total_steps
+    say(console, f"continuing {path} at step {step} of {total}", quiet)
+    return trainer
+
+
+def run_series(
+    series: Series, console: Console, *, quiet: bool, overrides: dict[str, Any] | None = None
+) -> None:
+    """Train with every seed, those that are done left out; say mean and spread."""
+    for seed in series.seeds:
+        path = series.path_of(seed)
+        if series.result_of(seed) is not None:
+            continue
+        if (path / "config.json").is_file():
+            trainer = continued(path, console, quiet=quiet, overrides=overrides or {})
+        else:
+            trainer = new_run(
+                series.experiment_of(seed, overrides),
+                run_dir=path,
+                reporter=make_reporter(console, quiet=quiet),
+                tensorboard=series.tensorboard,
+            )
+            announce(trainer, console, quiet)
+        run(trainer, console)
+        if series.result_of(seed) is None:  # the time was up
+            return
+    for line in series.summary_lines():
+        say(console, line)
 
 
 def make_console() -> Console:
@@ -161,34 +224,52 @@ def report(trainer: Trainer, result: Result, console: Console) -> None:
         say(console, f"curves            {trainer.run.curves}")
 
 
-def make_command(source: str) -> Callable[..., None]:
-    """Make the command of a data source: its options are those of the table."""
-    options = SOURCE_OPTIONS[source] + COMMON
-    preset = PRESETS[source]
+def make_command(preset: Experiment, recipe: Recipe | None = None) -> Callable[..., None]:
+    """Make the command of a data source, or of a recipe: its options are those of the table."""
+    options = options_for(preset)
+    name = preset.source if recipe is None else recipe.name
 
     def command(
         *,
         run_dir: RunDir = None,
         threads: Threads = None,
         tensorboard: TensorBoard = True,
+        seeds: Seeds = 1,
+        settings: Settings = None,
+        smoke: Smoke = False,
         quiet: Quiet = False,
         **values: Any,
     ) -> None:
-        experiment = apply(preset, options, values)
+        if smoke and recipe is None:
+            raise ValueError("[train] --smoke is of a recipe; see: indrnn recipes")
+        start = recipe.smoke if smoke and recipe is not None else preset
+        experiment = apply(start, options, values, settings or ())
         set_threads(threads)
         console = make_console()
-        trainer = new_run(
-            experiment,
-            run_dir=run_dir,
-            reporter=make_reporter(console, quiet=quiet),
-            tensorboard=tensorboard,
-        )
+        if seeds > 1:
+            series = Series.create(
+                experiment, seeds, path=run_dir, name=name, tensorboard=tensorboard
+            )
+            say(console, f"{seeds} seeds           {series.path}", quiet)
+            run_series(series, console, quiet=quiet)
+            return
+        with preparing(console, quiet=quiet) as progress:
+            trainer = new_run(
+                experiment,
+                run_dir=run_dir,
+                name=name,
+                reporter=make_reporter(console, quiet=quiet),
+                tensorboard=tensorboard,
+                progress=progress,
+            )
         announce(trainer, console, quiet)
         run(trainer, console)
 
     given = parameters(options, preset)
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    if recipe is None:
+        own = [p for p in own if p.name != "smoke"]
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=sorted([*given, *own], key=lambda parameter: parameter.kind)
     )
@@ -202,11 +283,13 @@ def announce(trainer: Trainer, console: Console, quiet: bool) -> None:
     data = trainer.data
     sizes = ", ".join(f"{size} {name}" for name, size in data.sizes.items())
     say(console, f"data              {data.name} (T = {data.time_steps}): {sizes}", quiet)
+    for remark in data.remarks:
+        say(console, f"                  not as published: {remark}", quiet)
     say(console, f"network           {trainer.net.num_parameters} parameters", quiet)
     say(console, f"run               {trainer.run.path}", quiet)
 
 
-for _source in SOURCE_OPTIONS:
+for _source, _preset in PRESETS.items():
     train.command(_source, help=HELP[_source], epilog=f"Example:  {EXAMPLES[_source]}")(
-        make_command(_source)
+        make_command(_preset)
     )

@@ -64,6 +64,13 @@ class TrainingConfig:
         Time between checkpoints; there is one at each evaluation that is the best, too.
     final_model : {"best", "last"}
         Which weights the test is run with at the end.
+    evaluation : {"running", "batch"}
+        Which statistics batch norms use in validation and test.
+    test_draws : int
+        Of data that are drawn: test predictions are averaged over so many draws.
+    piece_steps : int
+        Cuts longer batches into pieces of so many steps with the state carried between them:
+        truncated backpropagation through time, see `pieces.cut`; 0: off.
     """
 
     seed: int = 0
@@ -91,6 +98,9 @@ class TrainingConfig:
     log_every: int = 20
     checkpoint_minutes: float = 5.0
     final_model: str = "best"
+    evaluation: str = "running"
+    test_draws: int = 1
+    piece_steps: int = 0
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.max_steps is None:
@@ -98,14 +108,22 @@ class TrainingConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("final_model", self.final_model, ("best", "last"))
+        _check_choice("evaluation", self.evaluation, ("running", "batch"))
         if self.schedule == "step" and self.schedule_every < 1:
             raise ValueError(
                 f'[training] schedule_every must be at least 1 with schedule "step", '
                 f"got {self.schedule_every}"
             )
-        for name in ("seed", "warmup_steps", "patience", "early_stop", "evaluate_every"):
+        for name in (
+            "seed",
+            "warmup_steps",
+            "patience",
+            "early_stop",
+            "evaluate_every",
+            "piece_steps",
+        ):
             _check(name, getattr(self, name), at_least=0)
-        for name in ("epochs", "max_steps", "log_every"):
+        for name in ("epochs", "max_steps", "log_every", "test_draws"):
             _check(name, getattr(self, name), at_least=1)
         for name in ("weight_decay", "momentum", "checkpoint_minutes"):
             _check(name, getattr(self, name), at_least=0.0)

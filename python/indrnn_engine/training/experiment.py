@@ -14,7 +14,7 @@ from ..data import SOURCES, Data
 from .config import TrainingConfig, checked_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..network import Network
 
@@ -98,8 +98,13 @@ class Experiment:
         fields["training"] = TrainingConfig.from_dict(fields["training"])
         return cls(**fields)
 
-    def load_data(self) -> Data:
+    def load_data(self, progress: Callable[[int, int], None] | None = None) -> Data:
         """Load the data.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Told (done, in all) by sources that take long.
 
         Raises
         ------
@@ -108,7 +113,10 @@ class Experiment:
         """
         load = _look_up(SOURCES, self.source, "source")
         _check_arguments(load, self.data, f"data of {self.source}")
-        data: Data = load(**self.data, seed=self.training.seed, dtype=self.model.dtype)
+        extra: dict[str, Any] = {"seed": self.training.seed, "dtype": self.model.dtype}
+        if progress is not None and "progress" in inspect.signature(load).parameters:
+            extra["progress"] = progress
+        data: Data = load(**self.data, **extra)
         return data
 
     def make_network(self, data: Data) -> Network:

@@ -81,6 +81,10 @@ class Objective(abc.ABC):
         """Give the number of elements that `metrics` are means over."""
         return float(batch.y.shape[0] if batch.mask is None else batch.mask.sum())
 
+    def summary(self, means: dict[str, float]) -> dict[str, float]:
+        """Give the means over a whole split with what follows from them."""
+        return means
+
     def key(self, metrics: dict[str, float]) -> tuple[float, float]:
         """Give a value that is greater for better metrics; at equal scores the loss decides."""
         score = metrics[self.score]
@@ -115,10 +119,23 @@ class Classification(Objective):
 
 
 class LanguageModel(Classification):
-    """The next symbol: cross-entropy in nats, the same in bits, accuracy."""
+    """The next symbol: cross-entropy in nats, the same in bits, accuracy.
+
+    Parameters
+    ----------
+    perplexity : bool, default False
+        Whether the summary of a split holds exp(loss) too, as is the custom for words.
+    """
 
     score = "loss"
     higher_is_better = False
+
+    def __init__(self, *, perplexity: bool = False) -> None:
+        self._perplexity = perplexity
+
+    def summary(self, means: dict[str, float]) -> dict[str, float]:
+        """Give the means and perhaps the perplexity."""
+        return {**means, "perplexity": math.exp(means["loss"])} if self._perplexity else means
 
     def metrics(self, output: NDArray[Any], batch: Batch, loss: float) -> dict[str, float]:
         """Give loss (nats), bits and accuracy per symbol."""
@@ -143,6 +160,8 @@ class Regression(Objective):
         if self._deviation is None:
             return {"loss": loss, "mse": loss}
         error = (output.astype(np.float64) - batch.y) * self._deviation
+        if batch.mask is not None:
+            error = error[batch.mask]
         return {"loss": loss, "mse": float(np.mean(error * error))}
 
 
@@ -151,7 +170,7 @@ def objective_for(data: Data) -> Objective:
     if data.kind == "classification":
         return Classification()
     if data.kind == "language":
-        return LanguageModel()
+        return LanguageModel(perplexity=data.metadata.get("level") == "word")
     if data.kind == "regression":
         deviation = data.metadata.get("target_deviation")
         return Regression(None if deviation is None else np.asarray(deviation))

@@ -76,6 +76,56 @@ PRESETS: dict[str, Experiment] = {
         ),
         training=TrainingConfig(epochs=10, learning_rate=2e-3, schedule="one-cycle"),
     ),
+    # [D]'s dense networks are recipes; this is [C]'s plain one, small enough for one core.
+    "ptb": Experiment(
+        source="ptb",
+        data={"level": "char", "time_steps": 50, "batch_size": 128},
+        model=ModelConfig(
+            options={
+                "num_layers": 3,
+                "hidden_size": 512,
+                "batch_norm": "before",
+                "dropout": 0.2,
+                "bound": 0.99,
+                "embedding_size": 64,
+            }
+        ),
+        training=TrainingConfig(epochs=20, learning_rate=2e-3, schedule="one-cycle"),
+    ),
+    # [R]'s plain network for NTU RGB+D.
+    "skeleton": Experiment(
+        source="skeleton",
+        data={"split_by": "subject", "time_steps": 20, "batch_size": 128},
+        model=ModelConfig(
+            options={
+                "num_layers": 6,
+                "hidden_size": 512,
+                "batch_norm": "after",
+                "dropout": 0.25,
+                "magnitude": 2.0,
+            }
+        ),
+        training=TrainingConfig(
+            epochs=100, learning_rate=2e-4, weight_decay=1e-4, patience=20, test_draws=40
+        ),
+    ),
+    "ucr": Experiment(
+        source="ucr",
+        data={"name": "BasicMotions", "batch_size": 16, "noise": 0.1},
+        model=ModelConfig(
+            options={
+                "num_layers": 2,
+                "hidden_size": 64,
+                "batch_norm": "after",
+                "dropout": 0.2,
+                "magnitude": 2.0,
+                "mean_over_time": True,
+            }
+        ),
+        training=TrainingConfig(
+            epochs=200, learning_rate=4e-3, schedule="one-cycle", final_model="last"
+        ),
+    ),
     "arrays": Experiment(
         source="arrays",
         data={"batch_size": 32},

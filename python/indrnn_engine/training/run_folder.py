@@ -22,7 +22,7 @@ from typing import Any
 from ..files import write_atomically
 from .checkpoint import previous
 
-__all__ = ["RunFolder", "write_json"]
+__all__ = ["RunFolder", "first_free", "write_json"]
 
 FORMAT = "indrnn_engine.run"
 VERSION = 1
@@ -76,7 +76,7 @@ class RunFolder:
                 )
             path.mkdir(parents=True, exist_ok=True)
         else:
-            path = _first_free(root, name)
+            path = first_free(root, name)
         run = cls(path)
         run.acquire()
         write_json(run.config, {"format": FORMAT, "format_version": VERSION, **config})
@@ -188,7 +188,8 @@ def _is_leftover(path: Path) -> bool:
     return path.name == ".lock" or (path.name.startswith(".") and path.suffix == ".tmp")
 
 
-def _first_free(root: Path, name: str) -> Path:
+def first_free(root: Path, name: str) -> Path:
+    """Make the first folder of root/name-1, root/name-2, ... that is not there yet."""
     root.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

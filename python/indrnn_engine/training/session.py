@@ -12,6 +12,8 @@ from .run_folder import RunFolder
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .reporter import Reporter
 
 __all__ = ["new_run", "resume_run"]
@@ -22,8 +24,10 @@ def new_run(
     *,
     run_dir: Path | None = None,
     root: Path = Path("runs"),
+    name: str | None = None,
     reporter: Reporter | None = None,
     tensorboard: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Trainer:
     """Prepare a new run; its folder is made last, when nothing else can go wrong.
 
@@ -31,17 +35,20 @@ def new_run(
     ----------
     experiment : Experiment
     run_dir : Path, optional
-        A new or empty folder; None: the first free root/source-N.
-    root : Path
+        A new or empty folder; None: the first free root/name-N.
+    root, name : Path, str
+        `name` is that of the data source unless given.
     reporter : Reporter, optional
     tensorboard : bool, default True
+    progress : callable, optional
+        Told (done, in all) by data that take long to load.
 
     Raises
     ------
     ValueError, TypeError, OSError
         Bad data, an impossible network, a run folder that is not empty.
     """
-    data = experiment.load_data()
+    data = experiment.load_data(progress)
     net = experiment.make_network(data)
     training = dataclasses.replace(experiment.training, recurrent_bound=experiment.bound(data))
     experiment = dataclasses.replace(experiment, training=training)
@@ -55,7 +62,7 @@ def new_run(
         "tensorboard": tensorboard,
         "environment": environment(),
     }
-    run = RunFolder.create(config, path=run_dir, root=root, name=experiment.source)
+    run = RunFolder.create(config, path=run_dir, root=root, name=name or experiment.source)
     return Trainer(
         net,
         data,

@@ -23,12 +23,14 @@ from .diagnose import TrainingDivergedError, first_bad_layer
 from .evaluation import evaluate
 from .objectives import Averages, objective_for
 from .patience import Patience
+from .pieces import check_pieces, forward_backward
 from .progress import Progress, Result
 from .recorder import Recorder
 from .reporter import Reporter
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from ..data import BatchSource
     from ..network import Network
     from .config import TrainingConfig
     from .run_folder import RunFolder
@@ -82,6 +84,8 @@ class Trainer:
     ) -> None:
         if data.train.num_batches() < 1:
             raise ValueError("[training] the training split must hold at least one batch")
+        if config.piece_steps:
+            check_pieces(net.layers)
         self.net = net
         self.data = data
         self.config = config
@@ -99,6 +103,7 @@ class Trainer:
         self._stop = threading.Event()
         self._samples = 0
         self._step_seconds = 0.0
+        self._waiting_seconds = 0.0  # for batches
 
     @property
     def learning_rate(self) -> float:
@@ -154,7 +159,10 @@ class Trainer:
                         break
                     if self.recorder is not None:
                         self.recorder.checkpoint_if_due(self)
-                    self._train_step(*next(batches))
+                    asked = time.perf_counter()
+                    ready = next(batches)
+                    self._waiting_seconds += time.perf_counter() - asked
+                    self._train_step(*ready)
             progress.seconds = before + time.perf_counter() - started
             result = self._finish(reason)
         finally:
@@ -167,12 +175,11 @@ class Trainer:
         started = time.perf_counter()
         net, config = self.net, self.config
         net.zero_gradients()
-        before = self.state if batch.carry else None
-        output, self.state = net.forward(batch.x, before, batch.lengths, training=True)
-        loss, gradient = self.objective.loss(output, batch)
+        loss, metrics, self.state = forward_backward(
+            net, self.objective, batch, self.state, config.piece_steps
+        )
         if not math.isfinite(loss):
             self._diverged(f"the loss is {loss}: it comes from {first_bad_layer(net, batch)}")
-        net.backward(gradient, input_gradient=False)
         with np.errstate(all="ignore"):
             total = net.gradients.sum()  # finite unless a gradient is not: one pass, no temporary
         if not np.isfinite(total):
@@ -187,7 +194,6 @@ class Trainer:
         progress = self.progress
         progress.step += 1
         progress.epoch, progress.position = epoch, position + 1
-        metrics = self.objective.metrics(output, batch, loss)
         averages = Averages(progress.sums, progress.weight)
         averages.add(metrics, self.objective.weight(batch))
         progress.sums, progress.weight = averages.sums, averages.weight
@@ -195,9 +201,10 @@ class Trainer:
         self._step_seconds += time.perf_counter() - started
         speed = self._samples / self._step_seconds
         if progress.step % config.log_every == 0:
-            self._record("train", averages.means(), speed)
+            waiting = self._waiting_seconds / (self._waiting_seconds + self._step_seconds)
+            self._record("train", averages.means(), speed, waiting)
             progress.sums, progress.weight = {}, 0.0
-            self._samples, self._step_seconds = 0, 0.0
+            self._samples, self._step_seconds, self._waiting_seconds = 0, 0.0, 0.0
         self.reporter.stepped(self, metrics, speed)
 
     def _evaluation_due(self) -> bool:
@@ -211,13 +218,7 @@ class Trainer:
     def _validate(self) -> None:
         assert self.data.validation is not None
         progress, objective = self.progress, self.objective
-        metrics = evaluate(
-            self.net,
-            self.data.validation,
-            objective,
-            seed=self.config.seed,
-            stopped=self._stop.is_set,
-        )
+        metrics = self._evaluate(self.data.validation)
         if metrics is None:  # stopped: it is still due when the run continues
             return
         if not all(map(math.isfinite, metrics.values())):
@@ -234,6 +235,17 @@ class Trainer:
         self._decide(metrics, improved=improved)
         if improved and self.recorder is not None:
             self.recorder.save_best(self)
+
+    def _evaluate(self, source: BatchSource, draws: int = 1) -> dict[str, float] | None:
+        return evaluate(
+            self.net,
+            source,
+            self.objective,
+            seed=self.config.seed,
+            stopped=self._stop.is_set,
+            batch_statistics=self.config.evaluation == "batch",
+            draws=draws,
+        )
 
     def _decide(self, metrics: dict[str, float], *, improved: bool) -> None:
         """Apply what follows from a validation: the papers' rule, the target, the early stop."""
@@ -276,13 +288,7 @@ class Trainer:
             if self.config.final_model == "best" and self.best is not None:
                 self.best.restore(self.net, self.optimizer)
             if self.data.test is not None:
-                test = evaluate(
-                    self.net,
-                    self.data.test,
-                    self.objective,
-                    seed=self.config.seed,
-                    stopped=self._stop.is_set,
-                )
+                test = self._evaluate(self.data.test, self.config.test_draws)
                 if test is None:
                     reason = "interrupted"
                 else:
@@ -294,7 +300,13 @@ class Trainer:
             self.recorder.finish(result)
         return result
 
-    def _record(self, split: str, metrics: dict[str, float], speed: float | None = None) -> None:
+    def _record(
+        self,
+        split: str,
+        metrics: dict[str, float],
+        speed: float | None = None,
+        waiting: float = 0.0,
+    ) -> None:
         if self.recorder is None:
             return
         record: dict[str, Any] = {"split": split, "step": self.progress.step}
@@ -302,6 +314,7 @@ class Trainer:
         if speed is not None:
             # The rate of the step just done.
             record |= {"learning_rate": self.optimizer.lr, "samples_per_second": round(speed, 2)}
+            record["waiting"] = round(waiting, 4)
         record["seconds"] = round(self.progress.seconds, 3)
         self.recorder.record(record)
 

@@ -1,0 +1,136 @@
+"""Truncated backpropagation through time: a long batch in pieces, the state carried between them.
+
+Gradients stop at the border of a piece; those of all pieces add up to one update. The memory that
+training needs is that of one piece. Each piece draws its own dropout masks and, in mode "sequence",
+has batch statistics of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import nn
+from .objectives import Averages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..data import Batch
+    from ..network import Network
+    from ..state import State
+    from .objectives import Objective
+
+__all__ = ["check_pieces", "cut", "forward_backward"]
+
+WHOLE = (nn.Bidirectional, nn.MeanOverTime)
+"""Layers that need all of a sequence at once."""
+
+
+def check_pieces(layers: Sequence[nn.Layer]) -> None:
+    """Check that a network can read a sequence in pieces.
+
+    Raises
+    ------
+    ValueError
+        A layer that reads all of time at once (named).
+    """
+    for layer in layers:
+        if isinstance(layer, WHOLE):
+            raise ValueError(
+                f"[training] piece_steps cannot cut the sequences of a network with "
+                f"{type(layer).__name__}: it reads all of time at once"
+            )
+        check_pieces(getattr(layer, "layers", ()))
+
+
+def cut(batch: Batch, piece_steps: int) -> Iterator[tuple[Batch, float]]:
+    """Cut a batch along time; gives each piece with its share of the loss.
+
+    With a target at each step the share is that of the targets. With one target a sequence, a
+    piece answers for the sequences that end in it, and the others are masked: gradients reach back
+    to the beginning of the piece in which a sequence ends, and the pieces before give the state.
+
+    Parameters
+    ----------
+    batch : Batch
+    piece_steps : int
+        Longest piece; 0: one piece, the batch itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from indrnn_engine.data import Batch
+    >>> from indrnn_engine.training.pieces import cut
+    >>> batch = Batch(np.zeros((10, 2, 1)), np.array([1, 0]), lengths=np.array([10, 3]))
+    >>> [(piece.time_steps, piece.lengths.tolist(), share) for piece, share in cut(batch, 4)]
+    [(4, [4, 3], 0.5), (4, [4, 0], 0.0), (2, [2, 0], 0.5)]
+    """
+    steps = batch.time_steps
+    if piece_steps == 0 or steps <= piece_steps:
+        yield batch, 1.0
+        return
+    each_step = batch.y.ndim >= 2 and batch.y.dtype.kind == "i"
+    total = batch.y.size if batch.mask is None else int(batch.mask.sum())
+    for first in range(0, steps, piece_steps):
+        end = min(first + piece_steps, steps)
+        lengths = None
+        if batch.lengths is not None:
+            lengths = np.clip(batch.lengths - first, 0, end - first)
+        part = dataclasses.replace(
+            batch, x=batch.x[first:end], lengths=lengths, carry=batch.carry or first > 0
+        )
+        if each_step:
+            mask = None if batch.mask is None else batch.mask[first:end]
+            part = dataclasses.replace(part, y=batch.y[first:end], mask=mask)
+            count = part.y.size if mask is None else int(mask.sum())
+            yield part, count / total
+        else:
+            ends = np.full(batch.size, steps) if batch.lengths is None else batch.lengths
+            answers = (ends > first) & (ends <= end)
+            if batch.mask is not None:
+                answers &= batch.mask
+            counted = batch.size if batch.mask is None else total
+            yield dataclasses.replace(part, mask=answers), float(answers.sum()) / counted
+
+
+def forward_backward(
+    net: Network, objective: Objective, batch: Batch, state: State | None, piece_steps: int = 0
+) -> tuple[float, dict[str, float], State | None]:
+    """Add the gradients of a batch into `net.gradients`.
+
+    Parameters
+    ----------
+    net, objective, batch
+    state : State, optional
+        From the batch before; used where the batch carries on.
+    piece_steps : int, default 0
+        See `cut`.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch. Where it is not finite, nothing behind the piece at fault was run.
+    metrics : dict of str to float
+    state : State
+    """
+    averages = Averages()
+    for piece, share in cut(batch, piece_steps):
+        output, state = net.forward(
+            piece.x, state if piece.carry else None, piece.lengths, training=True
+        )
+        if share == 0.0:
+            continue
+        loss, gradient = objective.loss(output, piece)
+        averages.add(objective.metrics(output, piece, loss), share)
+        if not np.isfinite(loss):
+            return loss, averages.means(), state
+        net.backward(_scaled(gradient, share), input_gradient=False)
+    means = averages.means()
+    return means["loss"], means, state
+
+
+def _scaled(gradient: Any, share: float) -> Any:
+    return gradient if share == 1.0 else gradient * gradient.dtype.type(share)
