@@ -36,7 +36,7 @@ from .network import Network
 from .state import State
 
 if TYPE_CHECKING:
-    from . import analysis, architectures, convert, data, recipes, training
+    from . import analysis, architectures, convert, data, estimators, recipes, training
 
 __all__ = [
     "Network",
@@ -46,6 +46,7 @@ __all__ = [
     "convert",
     "data",
     "devices",
+    "estimators",
     "files",
     "instruction_set",
     "losses",
@@ -62,7 +63,7 @@ __all__ = [
 __version__ = version()
 
 # Read at first use, so that importing the package stays quick and asks for nothing but NumPy.
-_LAZY = ("analysis", "architectures", "convert", "data", "recipes", "training")
+_LAZY = ("analysis", "architectures", "convert", "data", "estimators", "recipes", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["require"]
+__all__ = ["missing", "require"]
 
 
 def require(module: str, package: str, extra: str = "cli") -> Any:
@@ -23,7 +23,12 @@ def require(module: str, package: str, extra: str = "cli") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f"{package} is needed for this and is not installed; "
-            f'run: pip install "indrnn_engine[{extra}]"'
-        ) from error
+        raise missing(package, extra) from error
+
+
+def missing(package: str, extra: str = "cli") -> ImportError:
+    """Make the error that says how to install a package."""
+    return ImportError(
+        f"{package} is needed for this and is not installed; "
+        f'run: pip install "indrnn_engine[{extra}]"'
+    )

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..network import Network
+    from ..nn import Layer
 
-__all__ = ["Experiment", "ModelConfig", "environment"]
+__all__ = ["Experiment", "ModelConfig", "environment", "layers_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,14 +130,7 @@ class Experiment:
         """
         from ..network import Network
 
-        architecture = _look_up(ARCHITECTURES, self.model.architecture, "architecture")
-        _check_arguments(
-            architecture, self.model.options, f"architecture {self.model.architecture}"
-        )
-        options = dict(self.model.options)
-        if data.input_size is None:
-            options |= {"num_embeddings": data.output_size, "last_step": False}
-        layers = architecture(output_size=data.output_size, time_steps=data.time_steps, **options)
+        layers, _ = layers_for(self.model, data)
         return Network(
             layers,
             input_size=data.input_size,
@@ -147,12 +141,29 @@ class Experiment:
 
     def bound(self, data: Data) -> float:
         """Give the bound on recurrent weights: the one configured, or magnitude^(1/T)."""
-        options = self.model.options
         if self.training.recurrent_bound is not None:
             return self.training.recurrent_bound
-        if options.get("bound") is not None:
-            return float(options["bound"])
-        return recurrent_bound(data.time_steps, options.get("magnitude", 2.0))
+        return layers_for(self.model, data)[1]
+
+
+def layers_for(model: ModelConfig, data: Data) -> tuple[list[Layer], float]:
+    """Give the layers of a network for these data, and the bound on its recurrent weights.
+
+    Raises
+    ------
+    ValueError
+        Unknown architecture or option, or an impossible value.
+    """
+    architecture = _look_up(ARCHITECTURES, model.architecture, "architecture")
+    _check_arguments(architecture, model.options, f"architecture {model.architecture}")
+    options = dict(model.options)
+    bound = options.get("bound")
+    if bound is None:
+        bound = recurrent_bound(data.time_steps, options.get("magnitude", 2.0))
+    if data.input_size is None:
+        options |= {"num_embeddings": data.output_size, "last_step": False}
+    layers = architecture(output_size=data.output_size, time_steps=data.time_steps, **options)
+    return layers, float(bound)
 
 
 def environment() -> dict[str, Any]:
