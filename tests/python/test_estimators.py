@@ -107,9 +107,9 @@ def test_pickle_and_clone_keep_what_they_should(rng: np.random.Generator) -> Non
 
 
 def test_search_and_pipeline_take_it(rng: np.random.Generator) -> None:
-    X = rng.normal(size=(60, 12))
+    X = rng.normal(size=(160, 6))
     y = (X[:, -1] > 0).astype(int)
-    pipeline = make_pipeline(FunctionTransformer(np.tanh), classifier(epochs=30))
+    pipeline = make_pipeline(FunctionTransformer(np.tanh), classifier(epochs=40))
     assert cross_val_score(pipeline, X, y, cv=2).mean() > 0.7
     search = GridSearchCV(classifier(epochs=5), {"hidden_size": [4, 8]}, cv=2).fit(X, y)
     assert search.best_params_["hidden_size"] in (4, 8)

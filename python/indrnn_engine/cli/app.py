@@ -8,6 +8,7 @@ from .errors import ErrorGroup
 from .inspect import evaluate, info
 from .plot import plot
 from .recipes import recipes
+from .report import compare, report
 from .train import train
 from .use import predict, sample
 
@@ -28,6 +29,8 @@ app.command(epilog="Example:  indrnn predict runs/arrays-1 new.npz --output pred
 )
 app.command(epilog='Example:  indrnn sample runs/text-1 --prompt "ROMEO:" --length 500')(sample)
 app.command(epilog="Example:  indrnn info runs/digits-1")(info)
+app.command(epilog="Example:  indrnn report runs/digits-1")(report)
+app.command(epilog="Example:  indrnn compare runs/digits-1 runs/digits-2")(compare)
 app.command(epilog="Example:  indrnn recipes smnist-plain6")(recipes)
 app.command(epilog="Example:  indrnn plot runs/digits-1 -o memory.png")(plot)
 

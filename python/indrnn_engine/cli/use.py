@@ -99,19 +99,20 @@ def sample(
     seed: Annotated[int, typer.Option(help="Of the choices.")] = 0,
     weights: Weights = None,
 ) -> None:
-    """Write text with a model trained by `indrnn train text`."""
+    """Write text with a model trained by `indrnn train text` or `ptb`."""
     import indrnn_engine
 
     path = find_model(model, weights)
     vocabulary = read_description(path).get("data", {}).get("vocabulary")
-    if not isinstance(vocabulary, str) or not vocabulary:
+    if not isinstance(vocabulary, (str, list)) or not vocabulary:
         raise ValueError(f"[sample] {path} must be a model of text")
     net = indrnn_engine.Network.load(path)
     sys.stdout.write(prompt)
     symbols = write_sample(
         net, vocabulary, length, prompt=prompt, temperature=temperature, seed=seed
     )
+    before = " " if isinstance(vocabulary, list) else ""
     for symbol in symbols:
-        sys.stdout.write(symbol)
+        sys.stdout.write("\n" if symbol == "<eos>" else before + symbol)
         sys.stdout.flush()
     sys.stdout.write("\n")

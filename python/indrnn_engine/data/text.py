@@ -13,19 +13,20 @@ from .streams import StreamSource
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
 __all__ = ["decode", "encode", "load"]
 
 
-def encode(text: str, vocabulary: str) -> NDArray[np.int64]:
-    """Index in `vocabulary` of every character of `text`.
+def encode(text: Sequence[str], vocabulary: Sequence[str]) -> NDArray[np.int64]:
+    """Index in `vocabulary` of every character of `text`, or of every word of a list.
 
     Raises
     ------
     ValueError
-        A character is not in the vocabulary.
+        A symbol is not in the vocabulary.
     """
     index = {symbol: number for number, symbol in enumerate(vocabulary)}
     try:

@@ -141,23 +141,24 @@ def predict(net: Network, dataset: SequenceDataset, description: dict[str, Any])
 
 def sample(
     net: Network,
-    vocabulary: str,
+    vocabulary: str | list[str],
     length: int,
     *,
     prompt: str = "",
     temperature: float = 1.0,
     seed: int = 0,
 ) -> Iterator[str]:
-    """Write text with a character model, symbol by symbol.
+    """Write text with a language model, symbol by symbol.
 
     Parameters
     ----------
     net : Network
-    vocabulary : str
+    vocabulary : str or list of str
+        Characters, or words.
     length : int
         Symbols to write.
     prompt : str, default ""
-        Read first; empty: a line break, where the vocabulary has one.
+        Read first; empty: a line break or the end of a sentence, where the vocabulary has one.
     temperature : float, default 1.0
         Below 1: safer choices; 0: always the likeliest symbol.
     seed : int, default 0
@@ -178,11 +179,13 @@ def sample(
         raise ValueError(f"[sample] length must be at least 1, got {length}")
     if not net.takes_indices:
         raise ValueError("[sample] the model must be one of text")
-    start = prompt or ("\n" if "\n" in vocabulary else vocabulary[0])
+    end = "\n" if isinstance(vocabulary, str) else "<eos>"
+    start = prompt or (end if end in vocabulary else vocabulary[0])
+    read = start if isinstance(vocabulary, str) else start.split()
     random = np.random.Generator(np.random.Philox(seed))
     state = net.initial_state(1)
     logits: NDArray[Any] | None = None
-    for symbol in encode(start, vocabulary):
+    for symbol in encode(read, vocabulary):
         logits, state = net.step(np.array([symbol], np.int64), state)
     for _ in range(length):
         assert logits is not None

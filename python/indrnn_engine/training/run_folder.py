@@ -171,6 +171,10 @@ class RunFolder:
                 records.append(json.loads(line))  # noqa: PERF401 - keeps what came before
         return records
 
+    def last_step(self) -> int:
+        """Give the step of the last record; 0 before the first."""
+        return max((record.get("step", 0) for record in self.records()), default=0)
+
     def flush_metrics(self) -> int:
         """Bring metrics.jsonl to the disk; gives its length in bytes."""
         with self.metrics.open("a") as stream:
