@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ..data import Data, StreamSource
 from ..training import Experiment, objective_for
 from ..training import evaluate as run_evaluation
+from ..training.dynamic import DynamicRule, evaluate_dynamically, gradient_rms
 from ..training.experiment import environment
 from ..training.model_file import read_description
 from ..training.prediction import find_model
-from .progress import format_metrics
+from .progress import format_metrics, preparing
 from .summary import print_summary
 from .train import Threads, set_threads
 from .use import Model, Weights
@@ -34,6 +36,27 @@ def evaluate(
         Path | None,
         typer.Option(help="File or folder of the data, where it has moved.", show_default=False),
     ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            help="Of data that are drawn: draws averaged over.", show_default="as trained"
+        ),
+    ] = None,
+    batch_statistics: Annotated[
+        bool, typer.Option(help="Batch norms use the statistics of each batch.")
+    ] = False,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Goes on learning from the text; language models.")
+    ] = False,
+    dynamic_rate: Annotated[
+        float, typer.Option(help="Rate of dynamic evaluation.")
+    ] = DynamicRule.learning_rate,
+    dynamic_decay: Annotated[
+        float, typer.Option(help="Pull of dynamic evaluation towards the trained weights.")
+    ] = DynamicRule.decay,
+    dynamic_steps: Annotated[
+        int, typer.Option(help="Symbols between two updates of dynamic evaluation.", min=1)
+    ] = 5,
     weights: Weights = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -56,13 +79,42 @@ def evaluate(
     loaded = experiment.load_data()
     if split is None:
         split = "test" if loaded.test is not None else "validation"
-    metrics = run_evaluation(
-        net, loaded.source(split), objective_for(loaded), seed=experiment.training.seed
-    )
+    objective, training = objective_for(loaded), experiment.training
+    if dynamic:
+        rule = DynamicRule(
+            learning_rate=dynamic_rate,
+            decay=dynamic_decay,
+            recurrent_bound=experiment.bound(loaded),
+        )
+        metrics: dict[str, float] | None = dynamically(net, loaded, split, rule, dynamic_steps)
+    else:
+        metrics = run_evaluation(
+            net,
+            loaded.source(split),
+            objective,
+            seed=training.seed,
+            batch_statistics=batch_statistics or training.evaluation == "batch",
+            draws=training.test_draws if draws is None else draws,
+        )
     if as_json:
         typer.echo(json.dumps({"model": str(path), "split": split, **(metrics or {})}))
     else:
         typer.echo(f"{path}: {split} {format_metrics(metrics)}")
+
+
+def dynamically(
+    net: Any, data: Data, split: str, rule: DynamicRule, time_steps: int
+) -> dict[str, float]:
+    """Measure a language model that goes on learning, one stream in pieces of `time_steps`."""
+    source = data.source(split)
+    if not isinstance(source, StreamSource):
+        raise ValueError("[evaluate] --dynamic is for language models, whose text is one stream")
+    objective = objective_for(data)
+    console = Console(stderr=True)
+    with preparing(console, "gradients of the training text") as progress:
+        rms = gradient_rms(net, data.train, objective, progress=progress)
+    stream = StreamSource(source.symbols, time_steps, 1)
+    return evaluate_dynamically(net, stream, objective, rms, rule)
 
 
 def info(

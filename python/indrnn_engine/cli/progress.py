@@ -37,11 +37,13 @@ def make_reporter(console: Console, *, quiet: bool = False) -> Reporter:
 
 
 @contextlib.contextmanager
-def preparing(console: Console, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while data are parsed; it appears with the first call of what this gives."""
+def preparing(
+    console: Console, what: str = "reading the data", *, quiet: bool = False
+) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for what takes long; it appears with the first call of what this gives."""
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("reading the data"),
+        TextColumn(what),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
