@@ -46,6 +46,10 @@ Products::Range Products::rows_of(std::int64_t part) const {
   return {workload_.rows() * part / parts_, workload_.rows() * (part + 1) / parts_};
 }
 
+float* Products::scratch(std::int64_t part, std::int64_t layer) {
+  return scratch_[static_cast<std::size_t>(part)].data() + (layer % 2) * chunk_rows_ * workload_.hidden;
+}
+
 void Products::forward() {
   cpu::use_single_threaded_blas();
   parallel_for(parts_, [this](std::int64_t part, int) {
@@ -63,13 +67,30 @@ void Products::forward() {
   });
 }
 
+void Products::predict() {
+  cpu::use_single_threaded_blas();
+  parallel_for(parts_, [this](std::int64_t part, int) {
+    const auto [begin, end] = rows_of(part);
+    for (std::int64_t row = begin; row < end; row += chunk_rows_) {
+      const std::int64_t rows = std::min(chunk_rows_, end - row);
+      const float* x = values_.front().data() + row * workload_.inputs;
+      for (std::int64_t layer = 0; layer < workload_.layers; ++layer) {
+        const bool last = layer + 1 == workload_.layers;
+        float* y = last ? values_.back().data() + row * workload_.hidden : scratch(part, layer);
+        cpu::multiply_transposed(rows, workload_.hidden, workload_.inputs_of(layer), x,
+                                 weights_[static_cast<std::size_t>(layer)].data(), Accumulate::no, y);
+        x = y;
+      }
+    }
+  });
+}
+
 void Products::backward() {
   cpu::use_single_threaded_blas();
   parallel_for(parts_, [this](std::int64_t part, int) {
     const auto [begin, end] = rows_of(part);
     auto& gradients = weight_gradients_[static_cast<std::size_t>(part)];
     for (auto& gradient : gradients) std::fill(gradient.begin(), gradient.end(), 0.0F);
-    float* scratch = scratch_[static_cast<std::size_t>(part)].data();
     for (std::int64_t row = begin; row < end; row += chunk_rows_) {
       const std::int64_t rows = std::min(chunk_rows_, end - row);
       const float* dy = output_gradient_.data() + row * workload_.hidden;
@@ -79,7 +100,7 @@ void Products::backward() {
         cpu::multiply_outer(workload_.hidden, inputs, rows, dy, values_[index].data() + row * inputs,
                             Accumulate::yes, gradients[index].data());
         if (layer == 0) break;
-        float* dx = scratch + (layer % 2) * chunk_rows_ * workload_.hidden;
+        float* dx = scratch(part, layer);
         cpu::multiply(rows, inputs, workload_.hidden, dy, weights_[index].data(), Accumulate::no, dx);
         dy = dx;
       }

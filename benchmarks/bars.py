@@ -1,0 +1,176 @@
+"""The bars that the engine is held to: each a ratio of medians from one file of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from benchmarks.results import Results
+
+BATCHED = ("pixel", "char", "adding", "ptb", "skeleton")
+EVERY = (*BATCHED, "long")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`value` gives the ratio, None without measurements; it must be at most or at least the limit."""
+
+    work: str
+    what: str
+    value: Callable[[Results], float | None]
+    limits: tuple[float, float]  # AVX2, AVX-512
+    at_most: bool = False
+
+    def limit(self, wide: bool) -> float:
+        """For machines with AVX-512 (`wide`) or without."""
+        return self.limits[wide]
+
+    def passed(self, value: float, wide: bool) -> bool:
+        """Whether a measured ratio holds."""
+        limit = self.limit(wide)
+        return value <= limit if self.at_most else value >= limit
+
+
+def quotient(over: float | None, under: float | None) -> float | None:
+    """None where one of the two was not measured."""
+    return None if over is None or under is None else over / under
+
+
+def against(
+    work: str, system: str, name: str, *limits: float, task: str = "train", threads: int = 2
+) -> Bar:
+    """At least so many times faster than another system."""
+
+    def value(results: Results) -> float | None:
+        case = (work, task, threads)
+        return quotient(results.median(*case, system), results.median(*case, "engine"))
+
+    where = f"{work}, one thread" if threads == 1 else work
+    return Bar(where, f"times faster than {name}", value, (limits[0], limits[-1]))
+
+
+def floor(work: str, *limits: float) -> Bar:
+    """At most so many times the matrix products alone."""
+
+    def value(results: Results) -> float | None:
+        case = (work, "train", 2)
+        return quotient(results.median(*case, "engine"), results.median(*case, "floor"))
+
+    return Bar(work, "times the floor", value, (limits[0], limits[-1]), at_most=True)
+
+
+def both_threads(work: str, system: str, results: Results) -> float | None:
+    """How many times faster two threads are than one."""
+    one, two = (results.median(work, "train", threads, system) for threads in (1, 2))
+    return quotient(one, two)
+
+
+def scaling(work: str) -> Bar:
+    """The gain of the second thread, over the floor's gain."""
+
+    def value(results: Results) -> float | None:
+        engine, floor = (both_threads(work, system, results) for system in ("engine", "floor"))
+        return quotient(engine, floor)
+
+    return Bar(work, "gain of two threads / gain of the floor", value, (0.95, 0.95))
+
+
+def training_step(work: str) -> Bar:
+    """Loss, Adam and constraint beside forward and backward of the same network."""
+
+    def value(results: Results) -> float | None:
+        step, both = (results.median(work, task, 2, "engine") for task in ("step", "head"))
+        return quotient(step, both)
+
+    return Bar(work, "training step / forward + backward", value, (1.1, 1.1), at_most=True)
+
+
+def with_norm(work: str) -> Bar:
+    """BatchNorm and dropout behind every layer."""
+
+    def value(results: Results) -> float | None:
+        names = (f"{work}+norm", work)
+        return quotient(*(results.median(name, "train", 2, "engine") for name in names))
+
+    title = "with BatchNorm and Dropout / without"
+    return Bar(work, title, value, (1.4, 1.4), at_most=True)
+
+
+def tail() -> Bar:
+    """The 99th percentile of a step's latency."""
+
+    def value(results: Results) -> float | None:
+        case = ("stream", "stream", 1, "engine")
+        return quotient(results.median(*case, "p99"), results.median(*case))
+
+    return Bar("stream", "99th percentile / median", value, (3, 3), at_most=True)
+
+
+def long_sequences() -> Bar:
+    """Time per step of a million steps over that of a thousand."""
+
+    def value(results: Results) -> float | None:
+        lengths = (1_000_000, 1_000)
+        per_step = [results.median(f"T {T}", "train", 2, "engine") for T in lengths]
+        whole = quotient(*per_step)
+        return None if whole is None else whole * lengths[1] / lengths[0]
+
+    return Bar("T 10⁶ against T 10³", "time per step", value, (1.15, 1.15), at_most=True)
+
+
+def second_core() -> Bar:
+    """Both cores are busy although there is one sample."""
+    return Bar("long", "gain of two threads", lambda r: both_threads("long", "engine", r), (1.6, 1.6))
+
+
+BARS = (
+    floor("pixel", 1.15, 1.3),
+    against("pixel", "jax-scan", "JAX scan", 2.7, 6),
+    against("pixel", "neoml", "NeoML", 2, 3.5),
+    against("pixel", "torch-loop", "the PyTorch loop", 50),
+    against("pixel", "torch-rnn", "torch.nn.RNN", 6),
+    against("pixel", "torch-lstm", "torch.nn.LSTM", 15),
+    floor("char", 1.1, 1.2),
+    against("char", "jax-scan", "JAX scan", 2, 3),
+    against("char", "neoml", "NeoML", 1.5, 2.3),
+    against("char", "torch-rnn", "torch.nn.RNN", 3),
+    floor("adding", 1.35, 1.7),
+    against("adding", "jax-scan", "JAX scan", 4, 8),
+    against("adding", "neoml", "NeoML", 4, 6),
+    floor("ptb", 1.06),
+    against("long", "jax-scan", "JAX scan", 5),
+    second_core(),
+    *(against(work, "neoml", "NeoML", 1.5, threads=1) for work in EVERY),
+    with_norm("pixel"),
+    *(training_step(work) for work in BATCHED),
+    against("stream", "onnx", "onnxruntime", 5, task="stream", threads=1),
+    against("stream", "torch-loop", "a PyTorch step", 5, task="stream", threads=1),
+    tail(),
+    *(scaling(work) for work in BATCHED),
+    long_sequences(),
+)
+
+
+def judge(results: Results, wide: bool) -> Iterator[tuple[Bar, float | None, str]]:
+    """Each bar with its ratio and a word."""
+    for bar in BARS:
+        value = bar.value(results)
+        if value is None:
+            yield bar, None, "not measured"
+        else:
+            yield bar, value, "pass" if bar.passed(value, wide) else "FAIL"
+
+
+def table(results: Results, wide: bool) -> Table:
+    """All bars."""
+    view = Table(title=f"Bars for {'AVX-512' if wide else 'AVX2'}", title_justify="left")
+    for column in ("work", "ratio", "bar", "measured", ""):
+        view.add_column(column, justify="right" if column in ("bar", "measured") else "left")
+    for bar, value, word in judge(results, wide):
+        limit = f"{'≤' if bar.at_most else '≥'} {bar.limit(wide):g}"
+        measured = "" if value is None else f"{value:#.3g}"
+        colour = {"pass": "green", "FAIL": "red"}.get(word, "yellow")
+        view.add_row(bar.work, bar.what, limit, measured, f"[{colour}]{word}[/]")
+    return view

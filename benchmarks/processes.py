@@ -1,0 +1,194 @@
+"""The process of each system, kept alive and commanded over pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.catalogue import System
+from benchmarks.native import ROOT
+from benchmarks.peers import PEERS
+from benchmarks.workloads import Workload
+
+THREAD_VARIABLES = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "INDRNN_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"),
+)
+Answer = dict[str, Any]
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables of every worker: the number of threads, and where what was tuned is kept."""
+    kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    kept |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    kept |= {"BENCHMARK_TUNING": str(PEERS / "tuning.json"), "BENCHMARK_JAX_CACHE": str(PEERS / "jax")}
+    # jaxlib's compiler otherwise warns at every start about processors it does not know.
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Any:
+    """Processes started inside may use that many cores, the same for all of them."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:threads])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+class Process:
+    """A child process that answers each line with a line of JSON."""
+
+    def __init__(self, command: list[str], threads: int, variables: dict[str, str]) -> None:
+        with pinned(threads):
+            self._child = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=variables,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        self.hello = self.read()
+
+    def read(self) -> Answer:
+        """The next answer; a process that has died is an answer too."""
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            return {"refused": f"the process ended with status {self._child.wait()}"}
+        answer: Answer = json.loads(line)
+        return answer
+
+    def ask(self, line: str) -> Answer:
+        """Send a command and wait for its answer."""
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
+        except OSError:
+            return {"refused": f"the process ended with status {self._child.wait()}"}
+        return self.read()
+
+    def close(self) -> None:
+        """End the process."""
+        with contextlib.suppress(OSError):
+            assert self._child.stdin is not None
+            self._child.stdin.close()
+        try:
+            self._child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+class PythonSystem:
+    """A system of `benchmarks.systems` in the interpreter of its environment."""
+
+    def __init__(self, system: System, threads: int) -> None:
+        self.versions: dict[str, str] = {}
+        self._process: Process | None = None
+        self._missing = ""
+        if not system.interpreter.exists():
+            self._missing = "not installed: run `python -m benchmarks install`"
+            return
+        variables = environment(threads)
+        # Only the engine's own process sees the packages of this one.
+        own = "" if system.environment else variables.get("PYTHONPATH", "")
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), own]))
+        command = [str(system.interpreter), "-m", "benchmarks.systems.worker"]
+        self._process = Process([*command, system.module, str(threads)], threads, variables)
+        self._missing = self._process.hello.get("refused", "")
+        self.versions = self._process.hello.get("versions", {})
+
+    def _ask(self, command: str, **arguments: Any) -> Answer:
+        if self._missing or self._process is None:
+            return {"refused": self._missing}
+        return self._process.ask(json.dumps({"command": command, **arguments}))
+
+    def prepare(self, workload: Workload, task: str, problem: Path) -> Answer:
+        """Build the task; `problem` is the file with its arrays."""
+        return self._ask(
+            "prepare", workload=dataclasses.asdict(workload), task=task, problem=str(problem)
+        )
+
+    def results(self, file: Path) -> Answer:
+        """Run once and write the results."""
+        return self._ask("results", file=str(file))
+
+    def time(self, runs: int = 1) -> Answer:
+        """Run on the clock; the answer is the time of one run."""
+        return self._ask("time", runs=runs)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+
+
+class NativeSystem:
+    """The C++ program, started anew for each task; it has no results to compare."""
+
+    CHUNK_ROWS = (256, 512, 1024, 2048)
+
+    def __init__(self, system: System, threads: int, program: Path) -> None:
+        self.versions: dict[str, str] = {}
+        self._part, self._threads, self._program = system.native, threads, program
+        self._process: Process | None = None
+        self._task = ""
+
+    def _start(self, workload: Workload, chunk_rows: int) -> Process:
+        sizes = {key: getattr(workload, key) for key in ("inputs", "hidden", "layers", "batch")}
+        numbers = sizes | {"time-steps": workload.time_steps, "threads": self._threads}
+        numbers["chunk-rows"] = chunk_rows
+        words = [word for key, value in numbers.items() for word in (f"--{key}", str(value))]
+        command = [str(self._program), self._part, *words]
+        return Process(command, self._threads, environment(self._threads))
+
+    def prepare(self, workload: Workload, task: str, problem: Path) -> Answer:  # noqa: ARG002
+        """Start the program; the floor takes the number of rows per product that is fastest."""
+        self.close()
+        served = {"floor": ("forward", "train"), "engine": ("stream",)}[self._part]
+        if workload.norm or task not in served:
+            return {"refused": f"measured for {' and '.join(served)} without norm only"}
+        self._task, times = task, {}
+        sizes = self.CHUNK_ROWS if self._part == "floor" else self.CHUNK_ROWS[:1]
+        for chunk_rows in sizes:
+            process = self._start(workload, chunk_rows)
+            if len(sizes) > 1:
+                process.ask(f"{task} 1")
+                times[chunk_rows] = min(process.ask(f"{task} 1")["seconds"] for _ in range(2))
+            process.close()
+        best = min(times, key=lambda rows: times[rows]) if times else sizes[0]
+        self._process = self._start(workload, best)
+        self.versions = self._process.hello.get("versions", {})
+        return {"details": {"form": f"chunks of {best} rows"} if times else {}}
+
+    def results(self, file: Path) -> Answer:  # noqa: ARG002
+        """Nothing to compare; the program checks that its numbers are finite."""
+        return self.time()
+
+    def time(self, runs: int = 1) -> Answer:
+        """Run on the clock; the answer is the time of one run."""
+        assert self._process is not None
+        return self._process.ask(f"{self._task} {runs}")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+
+def start(system: System, threads: int, program: Path) -> PythonSystem | NativeSystem:
+    """The system's process."""
+    if system.native:
+        return NativeSystem(system, threads, program)
+    return PythonSystem(system, threads)
