@@ -2,6 +2,7 @@
 
 install    put the peers into build/peers
 run        measure workloads with every system, taking turns
+kernels    the inner loops by themselves, in C++
 scaling    measure the engine over sequence length, width, depth and threads
 bars       hold a file of results against the bars
 render     write results into docs/performance.md and the chart beside it
@@ -11,16 +12,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bars, measure, native, peers, report, results
+from benchmarks import bars, chart, markdown, measure, native, peers, report, results, scaling
 from benchmarks.catalogue import SYSTEMS
-from benchmarks.workloads import TASKS, WORKLOADS, tasks_of
+from benchmarks.workloads import TASKS, WORKLOADS, Workload, tasks_of
 
 CONSOLE = Console(width=None if os.isatty(1) else 170)
 RESULTS = native.ROOT / "benchmarks" / "results" / "cpu.json"
+SCALING = RESULTS.with_name("scaling.json")
+PAGE = native.ROOT / "docs" / "performance.md"
+IMAGES = native.ROOT / "docs" / "images"
 DEFAULT_WORKLOADS = ("pixel", "char", "adding", "skeleton")
 
 
@@ -36,7 +41,24 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["forward", "train", "stream"])
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--without", nargs="+", choices=SYSTEMS, default=[], metavar="SYSTEM")
-    parser.add_argument("--threads", type=int, nargs="+", default=[min(2, os.cpu_count() or 1)])
+    add_settings(parser, [min(2, os.cpu_count() or 1)])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="add the results to this file")
+    parser.set_defaults(function=run)
+
+
+def add_scaling(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("scaling", help="measure the engine over T, H, L and threads")
+    parser.add_argument("--axes", nargs="+", choices=scaling.AXES, default=list(scaling.AXES))
+    parser.add_argument(
+        "--systems", nargs="+", choices=scaling.SYSTEMS, default=list(scaling.SYSTEMS)
+    )
+    add_settings(parser, [1, 2])
+    parser.add_argument("--json", type=Path, metavar="FILE", default=SCALING)
+    parser.set_defaults(function=grow)
+
+
+def add_settings(parser: argparse.ArgumentParser, threads: list[int]) -> None:
+    parser.add_argument("--threads", type=int, nargs="+", default=threads)
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument(
         "--budget",
@@ -44,9 +66,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         default=30.0,
         help="seconds for one system of one case; a slow one is run fewer times",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="add the results to this file")
     parser.add_argument("--build-dir", type=Path, default=native.ROOT / "build" / "release")
-    parser.set_defaults(function=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,25 +86,36 @@ def run(options: argparse.Namespace) -> int:
     program = (
         native.build("indrnn_benchmark_worker", options.build_dir) if needs_program else Path()
     )
-    measured = []
+    every = []
     for threads in options.threads:
-        with CONSOLE.status("starting") as status:
-            found, versions = measure.run(
-                names,
-                cases,
-                threads,
-                options.repeats,
-                options.budget,
-                program,
-                say=status.update,
-                done=lambda case: CONSOLE.print(report.case_table(case)),
-            )
-        measured += found
+        found, versions = measured(names, cases, threads, program, options)
+        every += found
         if options.json:
             results.save(options.json, found, versions)
-    CONSOLE.print(report.overview(measured))
-    wrong = any(case["systems"].get("engine", {}).get("wrong") for case in measured)
+    CONSOLE.print(report.overview(every))
+    wrong = any(case["systems"].get("engine", {}).get("wrong") for case in every)
     return 1 if wrong else 0
+
+
+def measured(
+    names: list[str],
+    cases: list[tuple[Workload, str]],
+    threads: int,
+    program: Path,
+    options: argparse.Namespace,
+) -> tuple[list[results.Case], dict[str, str]]:
+    """Run cases and print each when it is done."""
+    with CONSOLE.status("starting") as status:
+        return measure.run(
+            names,
+            cases,
+            threads,
+            options.repeats,
+            options.budget,
+            program,
+            say=status.update,
+            done=lambda case: CONSOLE.print(report.case_table(case)),
+        )
 
 
 def install(_: argparse.Namespace) -> int:
@@ -96,17 +127,59 @@ def install(_: argparse.Namespace) -> int:
     return 0
 
 
+def grow(options: argparse.Namespace) -> int:
+    """Measure the engine over T, H and L."""
+    names = [name for name in options.systems if name in scaling.SYSTEMS]
+    program = native.build("indrnn_benchmark_worker", options.build_dir)
+    cases = [(workload, "train") for axis in options.axes for _, workload in scaling.AXES[axis]]
+    for threads in options.threads:
+        found, versions = measured(names, cases, threads, program, options)
+        results.save(options.json, found, versions)
+    return 0
+
+
+def run_kernels(options: argparse.Namespace) -> int:
+    """The C++ program's own table."""
+    built = native.build("indrnn_kernels", options.build_dir)
+    return subprocess.run([built, *options.words], check=False).returncode
+
+
+def render(_: argparse.Namespace) -> int:
+    """Rewrite the tables of the page, and the charts."""
+    cases: list[results.Case] = []
+    if RESULTS.exists():
+        document = results.load(RESULTS)
+        cases = sorted(document["cases"], key=markdown.place)
+        trained = [c for c in cases if c["task"] == "train"]
+        other = [c for c in cases if c["task"] in ("forward", "stream")]
+        markdown.replace(PAGE, "machine", markdown.machine_line(document))
+        markdown.replace(PAGE, "train", markdown.ratios(trained))
+        markdown.replace(PAGE, "forward", markdown.ratios(other))
+        step = [c for c in cases if c["task"] in ("head", "step")]
+        markdown.replace(PAGE, "step", markdown.ratios(step))
+        markdown.replace(PAGE, "details", "\n".join(markdown.details(c) for c in cases))
+        chart.speed(results.Results.of(cases), IMAGES / "speed.png")
+    if SCALING.exists():
+        grown = results.load(SCALING)["cases"]
+        tables = [markdown.grown(grown, axis, sizes) for axis, sizes in scaling.AXES.items()]
+        markdown.replace(PAGE, "scaling", "\n\n".join(tables))
+        chart.growth(results.Results.of(grown), IMAGES / "scaling.png")
+        cases += grown
+    markdown.replace(PAGE, "bars", markdown.held(cases))
+    return 0
+
+
 def show_bars(options: argparse.Namespace) -> int:
     """The status is 1 where a measured bar does not hold."""
-    cases = []
+    cases: list[results.Case] = []
     wide = False
-    for file in options.files:
+    for file in filter(Path.exists, options.files):
         document = results.load(file)
         cases += document["cases"]
         wide |= "avx512f" in document["machine"]["flags"]
     gathered = results.Results.of(cases)
     CONSOLE.print(bars.table(gathered, wide))
-    return 1 if any(word == "FAIL" for _, _, word in bars.judge(gathered, wide)) else 0
+    return 1 if any(words[wide] == "FAIL" for _, _, words in bars.judge(gathered)) else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -122,8 +195,16 @@ def main(arguments: list[str] | None = None) -> int:
         function=install
     )
     held = commands.add_parser("bars", help="hold files of results against the bars")
-    held.add_argument("files", type=Path, nargs="*", default=[RESULTS])
+    held.add_argument("files", type=Path, nargs="*", default=[RESULTS, SCALING])
     held.set_defaults(function=show_bars)
+    add_scaling(commands)
+    kernels = commands.add_parser("kernels", help="Google Benchmark of the inner loops")
+    kernels.add_argument("--build-dir", type=Path, default=native.ROOT / "build" / "release")
+    kernels.add_argument("words", nargs="*", metavar="WORD", help="after --: for Google Benchmark")
+    kernels.set_defaults(function=run_kernels)
+    commands.add_parser(
+        "render", help="write results into docs/performance.md and the charts"
+    ).set_defaults(function=render)
     options = parser.parse_args(arguments)
     status: int = options.function(options)
     return status

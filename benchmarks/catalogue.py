@@ -31,7 +31,9 @@ class System:
     @property
     def interpreter(self) -> Path:
         """The Python that runs the worker."""
-        return Path(sys.executable) if self.environment == "" else peers.interpreter(self.environment)
+        return (
+            Path(sys.executable) if self.environment == "" else peers.interpreter(self.environment)
+        )
 
 
 def _named(*systems: System) -> dict[str, System]:
@@ -43,11 +45,15 @@ SYSTEMS = _named(
     System("engine-cpp", "indrnn_engine (C++)", native="engine"),
     System("floor", "floor: matrix products alone", native="floor"),
     System("jax-scan", "JAX lax.scan", "jax_forms:scan"),
+    System("jax-by-hand", "JAX lax.scan, backward by hand", "jax_forms:scan-by-hand"),
     System("jax-assoc", "JAX associative_scan", "jax_forms:associative"),
     System("neoml", "NeoML IndRNN (one thread)", "neoml_layers", environment="neoml"),
-    System("torch-loop", "PyTorch IndRNN, loop", "torch_loop"),
+    System("torch-loop", "PyTorch loop over z[t]", "torch_loop:index"),
+    System("torch-unbind", "PyTorch loop over z.unbind()", "torch_loop:unbind"),
     System("torch-rnn", "torch.nn.RNN, ReLU", "torch_layers:rnn"),
-    System("torch-gru", "torch.nn.GRU", "torch_layers:gru", other_cell=True, left_out={"ptb": CELLS}),
+    System(
+        "torch-gru", "torch.nn.GRU", "torch_layers:gru", other_cell=True, left_out={"ptb": CELLS}
+    ),
     System(
         "torch-lstm", "torch.nn.LSTM", "torch_layers:lstm", other_cell=True, left_out={"ptb": CELLS}
     ),

@@ -8,11 +8,13 @@ import numpy as np
 
 from benchmarks.workloads import LEARNING_RATE, Arrays, Workload
 
-# Of |found - expected| / |expected| (Euclidean norms) in float32 against float64. Rounding gives 1e-7 to
-# 1e-5, and more where it moves a value across the kink of ReLU; a missing term gives 1e-2 and more.
-TOLERANCE = 1e-3
-# New parameters, in units of the step that Adam can make: where a gradient is near zero, rounding turns
-# the sign and the step with it. A missing bias correction or constraint gives 0.5 and more.
+# Of |found - expected| / |expected| (Euclidean norms) in float32 against float64. Rounding gives
+# 1e-7 to 1e-5. Where it moves a value across the kink of ReLU, a gradient that is the sum of N
+# terms of random sign changes by one of them, 1 / sqrt(N): by 8e-4 where N is the 3 million values
+# of a layer of `char`. A missing term gives more than 1e-2.
+TOLERANCE = 5e-3
+# New parameters, in units of the step that Adam can make: where a gradient is near zero, rounding
+# turns the sign and the step with it. A missing bias correction gives 0.5 and more.
 STEP_TOLERANCE = 0.1
 
 

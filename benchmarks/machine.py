@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 import subprocess
@@ -22,7 +22,9 @@ def describe() -> dict[str, Any]:
     known = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "asimd", "sve")
     caches = {}
     for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = ((cache / part).read_text().strip() for part in ("level", "type", "size"))
+        level, kind, size = (
+            (cache / part).read_text().strip() for part in ("level", "type", "size")
+        )
         caches[f"L{level} {kind.lower()}"] = size
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
@@ -38,7 +40,7 @@ def describe() -> dict[str, Any]:
 
 def now() -> str:
     """The time, to the minute, in UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def commit() -> str:

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.native import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PEERS = ROOT / "build" / "peers"
 
@@ -25,7 +28,7 @@ class Installation:
 
 INSTALLATIONS = (
     Installation("main", "peers.txt"),
-    # Its build wants the environment's torch, and takes a CUDA compiler on the path as a wish to use it.
+    # Its build wants the environment's torch; a CUDA compiler on the path it would use.
     Installation("main", "peers-haste.txt", ("--no-build-isolation", "--no-deps")),
     Installation("neoml", "peers-neoml.txt"),
 )

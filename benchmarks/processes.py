@@ -7,13 +7,16 @@ import dataclasses
 import json
 import os
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.catalogue import System
 from benchmarks.native import ROOT
 from benchmarks.peers import PEERS
-from benchmarks.workloads import Workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.catalogue import System
+    from benchmarks.workloads import Workload
 
 THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "INDRNN_NUM_THREADS"),
@@ -26,7 +29,10 @@ def environment(threads: int) -> dict[str, str]:
     """Variables of every worker: the number of threads, and where what was tuned is kept."""
     kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
     kept |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    kept |= {"BENCHMARK_TUNING": str(PEERS / "tuning.json"), "BENCHMARK_JAX_CACHE": str(PEERS / "jax")}
+    kept |= {
+        "BENCHMARK_TUNING": str(PEERS / "tuning.json"),
+        "BENCHMARK_JAX_CACHE": str(PEERS / "jax"),
+    }
     # jaxlib's compiler otherwise warns at every start about processors it does not know.
     return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -79,14 +85,16 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
         with contextlib.suppress(OSError):
-            assert self._child.stdin is not None
             self._child.stdin.close()
         try:
             self._child.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        self._child.stdout.close()
 
 
 class PythonSystem:

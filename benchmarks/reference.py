@@ -57,7 +57,7 @@ def loss_of(workload: Workload, logits: Array, target: Array) -> tuple[float, Ar
 
 
 def results(workload: Workload, task: str, arrays: Arrays) -> Arrays:
-    """`y` and, for all but `forward`, `d.NAME` of each parameter; for `step` `loss` and `new.NAME`."""
+    """`y`, then `d.NAME` of each parameter; `loss` with a head; `new.NAME` of a `step`."""
     wide = {
         name: array.astype(np.float64) if array.dtype == np.float32 else array
         for name, array in arrays.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.catalogue import SYSTEMS
@@ -44,9 +45,9 @@ def case_table(case: Case) -> Table:
     table.add_column("note", overflow="fold")
     absent: list[str] = []
     for system, entry in case["systems"].items():
-        title = SYSTEMS[system].title
+        title = escape(SYSTEMS[system].title)
         if "seconds" not in entry:
-            absent.append(f"{title}: {entry.get('refused', 'not measured')}")
+            absent.append(f"{title}: {escape(entry.get('refused', 'not measured'))}")
             continue
         low, median, high = quartiles(entry["seconds"])
         p99 = results.median(*name, system, "p99")
@@ -80,7 +81,9 @@ def overview(cases: list[Case]) -> Table:
     """Every system's time over the engine's, a row per case."""
     results = Results.of(cases)
     systems = [
-        name for name in SYSTEMS if any("seconds" in case["systems"].get(name, {}) for case in cases)
+        name
+        for name in SYSTEMS
+        if any("seconds" in case["systems"].get(name, {}) for case in cases)
     ]
     table = Table(title="time of each system / time of the engine", title_justify="left")
     for column in ("workload", "task", "threads", "engine"):

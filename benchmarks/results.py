@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = 1
 Case = dict[str, Any]
@@ -70,7 +72,7 @@ def compact_lists(text: str) -> str:
             joining = not line.strip().startswith("]")
         else:
             lines.append(line)
-            joining = line.endswith(("seconds\": [", "p99\": [", "flags\": ["))
+            joining = line.endswith(('seconds": [', 'p99": [', 'flags": ['))
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The shapes that are measured, what is done with them, and the arrays that every system is given."""
+"""The shapes that are measured, what is done with them, and the arrays that systems are given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EPSILON = 1e-5  # of batch norm
 class Workload:
     """A stack of `layers` IndRNN layers (ReLU) on an input [T, B, I].
 
-    With `norm` each is followed by batch norm over [T, B] and by dropout with one mask per sequence.
+    With `norm` each is followed by batch norm over [T, B] and dropout with one mask per sequence.
     The head is a Linear of `outputs` features behind the last step (`last`) or behind every step,
     with cross-entropy, or the squared error where there is one output.
     """
@@ -92,7 +92,7 @@ def tasks_of(workload: Workload) -> tuple[str, ...]:
     """What can be timed with a workload."""
     if "stream" in workload.name:
         return ("stream",)
-    # A prediction's batch norm is a product and a sum that everyone can fold into the layer behind it.
+    # A prediction's batch norm is a product and a sum that folds into the layer behind it.
     return ("train", "head", "step") if workload.norm else ("forward", "train", "head", "step")
 
 

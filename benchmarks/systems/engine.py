@@ -39,7 +39,7 @@ def layers_of(workload: Workload, head: bool) -> list[Any]:
 
 
 def engine_name(name: str, workload: Workload, layers: list[Any]) -> str:
-    """The engine's name of a parameter: `2.gamma` is `7.weight` with norm and dropout in between."""
+    """The engine's name of a parameter: `2.gamma` is `7.weight` with norm and dropout between."""
     layer, kind = name.split(".")
     if layer == "head":
         return f"{len(layers) - 1}.{kind}"
@@ -66,9 +66,7 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
     # The loss of `head` and its gradient are computed before the clock starts.
     dy = arrays["dy"]
     loss_of = (
-        ie.losses.mean_squared_error
-        if workload.outputs == 1
-        else ie.losses.softmax_cross_entropy
+        ie.losses.mean_squared_error if workload.outputs == 1 else ie.losses.softmax_cross_entropy
     )
     found: dict[str, Any] = {}
     if head:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import haste_pytorch
 import torch
 
-from benchmarks.systems import Prepared, Refused
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.systems.torch_common import prepare_network
-from benchmarks.workloads import Arrays, Workload
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Arrays, Workload
 
 VERSIONS = {"haste-pytorch-cpu": version("haste-pytorch-cpu"), "torch": torch.__version__}
 
@@ -18,9 +20,9 @@ VERSIONS = {"haste-pytorch-cpu": version("haste-pytorch-cpu"), "torch": torch.__
 def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
     """Give the tasks of a stack of haste's layers."""
     if workload.norm or task not in ("forward", "train"):
-        raise Refused("measured as a plain stack only")
+        raise RefusedError("measured as a plain stack only")
     if workload.time_steps > 1000:
-        raise Refused("left out: the time of its backward grows with T squared")
+        raise RefusedError("left out: the time of its backward grows with T squared")
     torch.set_num_threads(threads)
     layers, p = [], {}
     for layer in range(workload.layers):

@@ -1,4 +1,8 @@
-"""JAX: the network as one jitted function, the recurrence by `lax.scan` or by `associative_scan`."""
+"""JAX: the network as one jitted function, one matrix product per layer outside the recurrence.
+
+The recurrence is `lax.scan` and its gradient JAX's own (`scan`), or `lax.scan` both ways with the
+gradient written by hand (`scan-by-hand`), or `associative_scan` both ways (`associative`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.systems import Prepared, Refused
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.systems.tuning import fastest
 from benchmarks.workloads import (
     EPSILON,
@@ -107,17 +111,13 @@ def forms(which: str, task: str, time_steps: int) -> dict[str, Recurrence]:
     """The recurrences to choose from."""
     if which == "associative":
         return {"associative": with_gradient(associative_forward, associative_backward)}
-    unrolls = [n for n in (1, 8, 32) if n <= max(1, time_steps)]
-    if task == "forward":
+    unrolls = [n for n in (1, 4, 16) if n <= max(1, time_steps)]
+    if which == "scan" or task == "forward":
         return {f"unroll {n}": partial(scan_forward, n) for n in unrolls}
-    own = {
-        f"unroll {n}, own backward": with_gradient(
-            partial(scan_forward, n), partial(scan_backward, n)
-        )
+    return {
+        f"unroll {n}": with_gradient(partial(scan_forward, n), partial(scan_backward, n))
         for n in unrolls
     }
-    automatic = unrolls[min(1, len(unrolls) - 1)]
-    return own | {f"unroll {automatic}, autodiff": partial(scan_forward, automatic)}
 
 
 def network(workload: Workload, recurrence: Recurrence, head: bool) -> Callable[..., Any]:
@@ -234,13 +234,11 @@ class Task:
         return found | {"y": y} | {f"d.{name}": value for name, value in gradients.items()}
 
 
-def prepare(
-    which: str, workload: Workload, task: str, arrays: Arrays, threads: int
-) -> Prepared:
+def prepare(which: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
     """The task in its fastest form."""
     if task == "stream":
-        if which == "associative":
-            raise Refused("one step has nothing to scan")
+        if which != "scan":
+            raise RefusedError("one step has nothing to scan")
         return stream(workload, arrays)
     recurrences = forms(which, task, workload.time_steps)
     key = f"jax {jax.__version__} {which} {workload.name} {workload.shapes} {task} {threads}"

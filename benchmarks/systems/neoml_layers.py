@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import neoml
 import numpy as np
 
-from benchmarks.systems import Prepared, Refused
-from benchmarks.workloads import Arrays, Workload
+from benchmarks.systems import Prepared, RefusedError
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Arrays, Workload
 
 VERSIONS = {"neoml": version("neoml"), "numpy": np.__version__}
 
 
-def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
+def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:  # noqa: ARG001
     """Give the tasks of a stack of NeoML's layers."""
     if workload.norm or task not in ("forward", "train"):
-        raise Refused("measured as a plain stack only")
+        raise RefusedError("measured as a plain stack only")
     T, B = workload.time_steps, workload.batch
     engine = neoml.MathEngine.CpuMathEngine()
 
@@ -30,7 +32,9 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
         layer: Any = neoml.Dnn.Source(net, "x")
         cells = []
         for _ in range(workload.layers):
-            layer = neoml.Dnn.IndRnn(layer, workload.hidden, activation="relu", name=f"r{len(cells)}")
+            layer = neoml.Dnn.IndRnn(
+                layer, workload.hidden, activation="relu", name=f"r{len(cells)}"
+            )
             cells.append(layer)
         if loss:
             # (y - label) / rows is the gradient of this loss.
@@ -46,9 +50,9 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
     def set_parameters(cells: list[Any]) -> None:
         for number, cell in enumerate(cells):
             weight = arrays[f"{number}.weight"]
-            H, I = weight.shape
+            H, inputs = weight.shape
             cell.input_weights = neoml.Blob.asblob(
-                engine, weight.copy(), (1, H, 1, 1, 1, 1, I), copy=True
+                engine, weight.copy(), (1, H, 1, 1, 1, 1, inputs), copy=True
             )
             shapes = {"u": (1, 1, 1, 1, 1, 1, H), "bias": (H, 1, 1, 1, 1, 1, 1)}
             u, bias = (
@@ -73,12 +77,12 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
     if task == "forward":
         return Prepared(lambda: predictor.run(inputs) and None, lambda: {"y": output().copy()})
 
-    # The label that makes the loss's gradient dy, made smaller: its elements are clipped to [-1, 1].
+    # The label that makes the loss's gradient dy, made smaller: NeoML clips it to [-1, 1].
     scale = float(2 ** np.ceil(np.log2(np.abs(arrays["dy"]).max())))
     y = output().copy()
     label = y - arrays["dy"] / np.float32(scale)  # held by name: the blob is a view
     both = inputs | {"label": sequence(label)}
-    net, cells = initialized(loss=True, inputs=both)
+    net, _ = initialized(loss=True, inputs=both)
 
     def results() -> dict[str, Any]:
         # A plain gradient step of length one moves each parameter by its gradient.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.systems import Prepared, Refused
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.systems.tuning import fastest
-from benchmarks.workloads import Arrays, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.workloads import Arrays, Workload
 
 VERSIONS = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
 STREAM_CALLS = 2000
@@ -112,7 +115,7 @@ def stack(form: str, workload: Workload, arrays: Arrays, threads: int) -> Callab
 def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
     """Predictions only: the released package does not train."""
     if task not in ("forward", "stream"):
-        raise Refused("does not train")
+        raise RefusedError("does not train")
     if task == "stream":
         return stream(workload, arrays, threads)
     version = f"onnxruntime {onnxruntime.__version__}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
 from benchmarks.systems import Prepared
 from benchmarks.workloads import LEARNING_RATE, RECURRENT_BOUND, Arrays, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSIONS = {"torch": torch.__version__}
 STREAM_CALLS = 2000
@@ -32,7 +34,7 @@ def prepare_network(
     apply: Callable[[torch.Tensor], torch.Tensor],
     recurrent: list[torch.Tensor],
 ) -> Prepared:
-    """Tasks of a function of x; `parameters` have the names of the problem, or of the system's own."""
+    """Tasks of a function of x; `parameters` have the problem's names or the system's own."""
     x, dy = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["dy"])
     target = torch.from_numpy(arrays["target"])
     for parameter in parameters.values():
@@ -90,7 +92,7 @@ def prepare_network(
 def prepare_stream(
     step: Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]], state: Any, x: Any
 ) -> Prepared:
-    """One step of one sample, each call on the clock; `step` gives the output and the next state."""
+    """One step of one sample, each call on the clock; `step` gives output and next state."""
     sample = torch.from_numpy(x[0])
 
     def run() -> list[float]:

@@ -1,29 +1,29 @@
 """torch.nn.RNN, GRU and LSTM of the same width.
 
-The RNN with ReLU and a diagonal recurrent matrix is an IndRNN, and is compared with one. The other two
-are other cells: their results are only looked at for being finite.
+The RNN with ReLU and a diagonal recurrent matrix is an IndRNN, and is compared with one. The other
+two are other cells: their results are only looked at for being finite.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from benchmarks.systems import Prepared, Refused
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.systems.torch_common import VERSIONS, prepare_network, prepare_stream
-from benchmarks.workloads import Arrays, Workload
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Arrays, Workload
 
 __all__ = ["VERSIONS", "prepare"]
 
 
-def prepare(
-    kind: str, workload: Workload, task: str, arrays: Arrays, threads: int
-) -> Prepared:
+def prepare(kind: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
     """Give the tasks of a stack of `kind`."""
     if workload.norm:
-        raise Refused("a fused stack has no place for a norm between its layers")
+        raise RefusedError("a fused stack has no place for a norm between its layers")
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     sizes = (workload.inputs, workload.hidden, workload.layers)
@@ -51,9 +51,7 @@ def prepare(
             name: torch.from_numpy(arrays[name].copy()) for name in ("head.weight", "head.bias")
         }
     recurrent = [value for name, value in parameters.items() if name.startswith("weight_hh")]
-    prepared = prepare_network(
-        workload, task, arrays, parameters, lambda x: stack(x)[0], recurrent
-    )
+    prepared = prepare_network(workload, task, arrays, parameters, lambda x: stack(x)[0], recurrent)
     given_results = prepared.results
 
     def results() -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""PyTorch as most IndRNN code uses it: a matrix product per layer, then a loop over time steps."""
+"""PyTorch as most IndRNN code uses it: a matrix product per layer, then a loop over time steps.
+
+`index` takes z[t] for each step, whose gradient is as large as z: backward's time grows with T
+squared. `unbind` takes all z_t at once, which has one gradient for all, and multiplies and adds in
+one call.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,31 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from benchmarks.systems import Prepared
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.systems.torch_common import VERSIONS, prepare_network, prepare_stream
 from benchmarks.workloads import EPSILON, Arrays, Workload, parameter_names
 
 __all__ = ["VERSIONS", "prepare"]
 
 
-def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
+def loop(form: str, z: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """h [T, B, H] of z [T, B, H] and u [H]."""
+    h, states = torch.zeros_like(z[0]), []
+    if form == "index":
+        for t in range(len(z)):
+            h = torch.relu(z[t] + u * h)
+            states.append(h)
+    else:
+        for z_t in z.unbind(0):
+            h = torch.relu(torch.addcmul(z_t, u, h))
+            states.append(h)
+    return torch.stack(states)
+
+
+def prepare(form: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
     """Give the tasks of the loop."""
+    if form == "index" and workload.time_steps > 1000 and task != "forward":
+        raise RefusedError("left out: the time of its backward grows with T squared")
     torch.set_num_threads(threads)
     names = parameter_names(workload, head=task in ("head", "step"))
     p = {name: torch.from_numpy(arrays[name].copy()) for name in names}
@@ -23,12 +44,7 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
     def apply(x: torch.Tensor) -> torch.Tensor:
         for layer in range(workload.layers):
             z = functional.linear(x, p[f"{layer}.weight"], p[f"{layer}.bias"])
-            u, h, states = p[f"{layer}.u"], torch.zeros_like(z[0]), []
-            # unbind has one backward for all steps; indexing z[t] would have one that is T x as large.
-            for z_t in z.unbind(0):
-                h = torch.relu(torch.addcmul(z_t, u, h))
-                states.append(h)
-            x = torch.stack(states)
+            x = loop(form, z, p[f"{layer}.u"])
             if workload.norm:
                 flat = functional.batch_norm(
                     x.flatten(0, 1),
@@ -50,6 +66,8 @@ def prepare(workload: Workload, task: str, arrays: Arrays, threads: int) -> Prep
         return x, new
 
     if task == "stream":
+        if form == "index":
+            raise RefusedError("one step has no loop")
         zero = [torch.zeros(1, workload.hidden) for _ in range(workload.layers)]
         return prepare_stream(step, zero, arrays["x"])
     recurrent = [p[name] for name in names if name.endswith(".u")]

@@ -1,9 +1,9 @@
 """A process that holds one system and does what it is told: one JSON object per line, in and out.
 
-`python -m benchmarks.systems.worker MODULE[:FORM] THREADS`. Commands: `prepare` (workload, task, problem: an
-.npz), `results` (file: where to write an .npz), `time` (runs: how many one after the
-other; gives the seconds of one), `close`. What a library prints
-goes to the standard error, so that the replies stay clean.
+`python -m benchmarks.systems.worker MODULE[:FORM] THREADS`. Commands: `prepare` (workload, task,
+problem: an .npz), `results` (file: where to write an .npz), `time` (runs: how many one after the
+other; gives the seconds of one), `close`. What a library prints goes to the standard error, so that
+the replies stay clean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.systems import Prepared, Refused
+from benchmarks.systems import Prepared, RefusedError
 from benchmarks.workloads import Workload
 
 
@@ -82,7 +82,7 @@ def main(system: str, threads: int) -> None:
             return
         try:
             reply(getattr(worker, command)(**arguments))
-        except Refused as reason:
+        except RefusedError as reason:
             reply({"refused": str(reason)})
         except Exception as error:  # the run goes on without this system, and says why
             message = str(error).strip() or "no message"

@@ -1,4 +1,4 @@
-// All tuning constants, each with what chose it (benchmarks/, `python -m benchmarks.floor`).
+// All tuning constants, each with what chose it (benchmarks/, `make benchmark`).
 #pragma once
 
 #include <cstdint>

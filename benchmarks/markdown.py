@@ -1,0 +1,130 @@
+"""Results as Markdown, put between two marks of a page of the documentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import bars, report
+from benchmarks.catalogue import SYSTEMS
+from benchmarks.results import Results, quartiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from benchmarks.results import Case
+    from benchmarks.workloads import Workload
+
+ORDER = ("pixel", "char", "adding", "ptb", "skeleton", "long", "stream")
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table; all columns but the first to the right."""
+    columns = list(header)
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *(list(row) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def place(case: Case) -> tuple[int, str, str, int]:
+    """Where a case comes in the page."""
+    name = case["workload"]["name"].split("+")[0]
+    order = ORDER.index(name) if name in ORDER else len(ORDER)
+    return order, case["workload"]["name"], case["task"], case["threads"]
+
+
+def ratios(cases: list[Case]) -> str:
+    """Time of every system over the engine's."""
+    results = Results.of(cases)
+    shown = [s for s in SYSTEMS if any("seconds" in c["systems"].get(s, {}) for c in cases)]
+    others = [s for s in shown if s != "engine"]
+    rows = []
+    for case in cases:
+        name = (case["workload"]["name"], case["task"], case["threads"])
+        engine = results.median(*name, "engine")
+        if engine is not None:
+            quotients = [report.ratio(results.median(*name, s), engine) for s in others]
+            first = f"{name[0]}, {name[1]}, {name[2]} thread{'s' * (name[2] > 1)}"
+            rows.append([first, report.duration(engine), *quotients])
+    return table(["workload", "engine", *[SYSTEMS[s].title for s in others]], rows)
+
+
+def details(case: Case) -> str:
+    """Times of one case with their quartiles, and who was not measured."""
+    rows, absent = [], []
+    name = (case["workload"]["name"], case["task"], case["threads"])
+    results = Results.of([case])
+    engine = results.median(*name, "engine")
+    for system, entry in case["systems"].items():
+        if "seconds" not in entry:
+            absent.append(f"{SYSTEMS[system].title}: {entry.get('refused', 'not measured')}")
+            continue
+        low, median, high = quartiles(entry["seconds"])
+        p99 = results.median(*name, system, "p99")
+        rows.append(
+            [
+                SYSTEMS[system].title,
+                report.duration(median),
+                f"{report.duration(low)} - {report.duration(high)}",
+                report.duration(p99) if p99 is not None else "",
+                str(len(entry["seconds"])),
+                report.ratio(median, engine),
+                f"{entry['error']:.0e}" if "error" in entry else "",
+                report.note(system, entry),
+            ]
+        )
+    header = ["system", "median", "quartiles", "p99", "runs", "/ engine", "error", "form"]
+    notes = f"\nNot measured: {'; '.join(absent)}.\n" if absent else ""
+    return f"**{report.title_of(case)}** ({case['date']})\n\n{table(header, rows)}\n{notes}"
+
+
+def held(cases: list[Case]) -> str:
+    """The bars."""
+    rows = []
+    for bar, value, words in bars.judge(Results.of(cases)):
+        cells = [
+            f"{bar.sign}{limit:g}: {word}" for limit, word in zip(bar.limits, words, strict=True)
+        ]
+        measured = "" if value is None else f"{value:#.3g}"
+        rows.append([bar.work, bar.what, measured, *cells])
+    return table(["work", "ratio", "measured", "AVX2", "AVX-512"], rows)
+
+
+def grown(cases: list[Case], axis: str, sizes: list[tuple[int, Workload]]) -> str:
+    """One row for each size of an axis."""
+    results = Results.of(cases)
+    rows = []
+    for size, workload in sizes:
+        one, two, floor, jax = (
+            results.median(workload.name, "train", threads, system)
+            for threads, system in ((1, "engine"), (2, "engine"), (2, "floor"), (2, "jax-scan"))
+        )
+        if two is not None:
+            per_step = f"{two / workload.time_steps * 1e6:.3g} µs"
+            quotients = [report.ratio(one, two), report.ratio(two, floor), report.ratio(jax, two)]
+            rows.append([f"{size:,}", report.duration(two), per_step, *quotients])
+    header = [axis, "engine, two threads", "per time step"]
+    header += ["one thread / two", "engine / floor", "JAX scan / engine"]
+    return table(header, rows)
+
+
+def replace(page: Path, name: str, text: str) -> None:
+    """Put the text between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    content = page.read_text()
+    before, found, rest = content.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page} has no marks {begin} and {end}")
+    page.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
+
+
+def machine_line(document: dict[str, Any]) -> str:
+    """What it was measured on, in one sentence."""
+    machine = document["machine"]
+    caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    widest = [flag for flag in ("avx512f", "avx2", "asimd") if flag in machine["flags"]]
+    return (
+        f"Measured on {machine['cores']} cores of {machine['processor']} ({' '.join(widest[:1])}; "
+        f"{caches}), {machine['memory_gib']} GiB, {machine['system']}, with {versions}."
+    )
