@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
+#include "backend/cpu/kernels/kernels.hpp"
 #include "core/philox.hpp"
 
 namespace indrnn {
@@ -47,6 +49,29 @@ TEST(Philox, uniform_numbers_have_the_right_mean_and_variance) {
   const double mean = sum / n;
   EXPECT_NEAR(mean, 0.5, 5 * std::sqrt(1.0 / 12 / n));
   EXPECT_NEAR(squares / n - mean * mean, 1.0 / 12, 5 * std::sqrt(1.0 / 180 / n));
+}
+
+// The kernel draws many counters at a time; every count must give the numbers of one counter after the other.
+template <class T>
+void expect_the_numbers_of_single_counters() {
+  for (const std::uint64_t low : {std::uint64_t{0}, std::uint64_t{0xfffffffd}, std::uint64_t{7} << 32}) {
+    const RandomCounters counters{.key = 0x123456789abcdefu, .low = low, .high = 0x300000007u};
+    for (const int count : {1, 3, 4, 63, 64, 65, 257}) {
+      std::vector<float> uniforms(static_cast<std::size_t>(count) + 1, -1.0f);
+      cpu::kernels<T>().uniform_floats(counters, count, uniforms.data());
+      for (int i = 0; i < count; ++i) {
+        const Random4 words = philox(counters.key, low + static_cast<std::uint64_t>(i / 4), counters.high);
+        ASSERT_EQ(uniforms[static_cast<std::size_t>(i)], uniform_float(words.word[i % 4]))
+            << count << " " << i;
+      }
+      EXPECT_EQ(uniforms.back(), -1.0f) << "written past the end";
+    }
+  }
+}
+
+TEST(Philox, the_kernel_draws_the_numbers_of_single_counters) {
+  expect_the_numbers_of_single_counters<float>();
+  expect_the_numbers_of_single_counters<double>();
 }
 
 }  // namespace

@@ -17,20 +17,36 @@ struct Random4 {
   uint32_t word[4];
 };
 
+static constexpr int philox_rounds = 10;
+static constexpr uint32_t philox_multiplier0 = 0xD2511F53u, philox_multiplier1 = 0xCD9E8D57u;
+
+struct PhiloxKey {
+  uint32_t first, second;
+
+  INDRNN_HOST_DEVICE explicit PhiloxKey(uint64_t key)
+      : first(static_cast<uint32_t>(key)), second(static_cast<uint32_t>(key >> 32)) {}
+  INDRNN_HOST_DEVICE void next() {
+    first += 0x9E3779B9u;   // the golden ratio
+    second += 0xBB67AE85u;  // the square root of 3, minus 1
+  }
+};
+
+INDRNN_HOST_DEVICE inline void philox_round(PhiloxKey key, uint32_t& c0, uint32_t& c1, uint32_t& c2,
+                                            uint32_t& c3) {
+  const uint64_t product0 = uint64_t{philox_multiplier0} * c0;
+  const uint64_t product1 = uint64_t{philox_multiplier1} * c2;
+  c0 = static_cast<uint32_t>(product1 >> 32) ^ c1 ^ key.first;
+  c1 = static_cast<uint32_t>(product1);
+  c2 = static_cast<uint32_t>(product0 >> 32) ^ c3 ^ key.second;
+  c3 = static_cast<uint32_t>(product0);
+}
+
 INDRNN_HOST_DEVICE inline Random4 philox(uint64_t key, Random4 counter) {
-  uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
+  PhiloxKey round_key(key);
   uint32_t* c = counter.word;
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = uint64_t{0xD2511F53u} * c[0];
-    const uint64_t product1 = uint64_t{0xCD9E8D57u} * c[2];
-    const uint32_t next0 = static_cast<uint32_t>(product1 >> 32) ^ c[1] ^ key0;
-    const uint32_t next2 = static_cast<uint32_t>(product0 >> 32) ^ c[3] ^ key1;
-    c[0] = next0;
-    c[1] = static_cast<uint32_t>(product1);
-    c[2] = next2;
-    c[3] = static_cast<uint32_t>(product0);
-    key0 += 0x9E3779B9u;  // the golden ratio
-    key1 += 0xBB67AE85u;  // the square root of 3, minus 1
+  for (int round = 0; round < philox_rounds; ++round) {
+    philox_round(round_key, c[0], c[1], c[2], c[3]);
+    round_key.next();
   }
   return counter;
 }

@@ -11,6 +11,11 @@ namespace indrnn {
 
 enum class Purpose : std::uint32_t { initial_parameters = 1, dropout = 2, zoneout = 3, row_dropout = 4 };
 
+// Where a stream stands: four numbers each at (key, low, high), (key, low + 1, high), ...
+struct RandomCounters {
+  std::uint64_t key, low, high;
+};
+
 class RandomStream {
  public:
   // owner: the parameter or node that draws; call: how often it drew before.
@@ -20,15 +25,19 @@ class RandomStream {
               (static_cast<std::uint64_t>(purpose) << 24) | owner) {}
 
   // use(i, uniform in [0, 1)) for i in [0, count); `row` is e.g. the sample of the batch. Numbers come in blocks of
-  // four, counted from first_block.
+  // four.
   template <class Use>
-  void uniform_floats(std::uint64_t row, std::int64_t count, const Use& use,
-                      std::int64_t first_block = 0) const {
+  void uniform_floats(std::uint64_t row, std::int64_t count, const Use& use) const {
     for (std::int64_t first = 0; first < count; first += 4) {
-      const Random4 random = draw(row, first_block + first / 4);
+      const Random4 random = draw(row, first / 4);
       for (std::int64_t i = first; i < first + 4 && i < count; ++i)
         use(i, uniform_float(random.word[i - first]));
     }
+  }
+
+  // Of the numbers above from first_block on, for cpu::Kernels::uniform_floats.
+  RandomCounters counters(std::uint64_t row, std::int64_t first_block) const {
+    return {key_, (row << 32) ^ static_cast<std::uint64_t>(first_block), high_};
   }
 
   // Uniform in [0, 1).

@@ -4,7 +4,7 @@
 // Backward, with g the gradient of h_t:  dz_t = w act'(a_t) g,  gradient of h_{t-1} = (1 - w) g + u dz_t,
 // where w is the weight that a_t had in h_t (0, 1, or 1 - p). a_t is made again from z_t, which is kept.
 #include <algorithm>
-#include <cmath>
+#include <vector>
 
 #include "backend/cpu/kernels/kernels.hpp"
 #include "core/random_stream.hpp"
@@ -14,38 +14,8 @@
 namespace indrnn {
 namespace {
 
-constexpr std::int64_t block = 64;  // neurons that walk time together
-
-template <class T>
-T value(cpu::Activation activation, T a) {
-  switch (activation) {
-    case cpu::Activation::relu:
-      return a < T(0) ? T(0) : a;
-    case cpu::Activation::tanh:
-      return std::tanh(a);
-    case cpu::Activation::sigmoid:
-      return T(1) / (T(1) + std::exp(-a));
-    case cpu::Activation::identity:
-      return a;
-  }
-  return a;
-}
-
-// act'(a) from h = act(a).
-template <class T>
-T slope(cpu::Activation activation, T h) {
-  switch (activation) {
-    case cpu::Activation::relu:
-      return h > T(0) ? T(1) : T(0);
-    case cpu::Activation::tanh:
-      return T(1) - h * h;
-    case cpu::Activation::sigmoid:
-      return h * (T(1) - h);
-    case cpu::Activation::identity:
-      return T(1);
-  }
-  return T(1);
-}
+constexpr std::int64_t block = 64;      // neurons that walk time together
+constexpr std::int64_t short_run = 64;  // steps whose sums are in T before they go to float64
 
 template <class T>
 class Zoneout : public cpu::Runner<T> {
@@ -54,6 +24,7 @@ class Zoneout : public cpu::Runner<T> {
     const auto spec = read_spec<nn::Recurrence>(node.spec, node.path);
     activation_ = *find_activation(spec.activation);
     p_ = spec.zoneout;
+    zeros_.resize(static_cast<std::size_t>(this->input_value().features));
   }
 
   void forward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
@@ -62,6 +33,7 @@ class Zoneout : public cpu::Runner<T> {
     if (run.mode().keep)
       std::copy_n(states, chunk.samples * features, run.boundary(this->node_.state, chunk));
     const T* u = run.parameter(this->node_.parameters[0]);
+    const T* bias = this->bias(run);
     const T* z = run.value(this->node_.inputs[0], chunk);
     T* h = run.value(this->node_.outputs[0], chunk);
     for_blocks(chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
@@ -75,10 +47,8 @@ class Zoneout : public cpu::Runner<T> {
         if (run.is_reset(chunk, s, t)) std::fill_n(state, count, T(0));
         T weights[block];
         draw(run, chunk, s, t, first, count, weights);
-        for (std::int64_t f = 0; f < count; ++f) {
-          const T a = value(activation_, z[at + f] + bias(run, first + f) + u[first + f] * state[f]);
-          h[at + f] = state[f] = (T(1) - weights[f]) * state[f] + weights[f] * a;
-        }
+        kernels_.zoneout_forward[static_cast<int>(activation_)](
+            {count, z + at, bias + first, u + first, weights, state, h + at});
       }
     });
   }
@@ -86,6 +56,7 @@ class Zoneout : public cpu::Runner<T> {
   void backward(cpu::Run<T>& run, const cpu::Chunk& chunk) const override {
     const std::int64_t features = this->input_value().features;
     const T* u = run.parameter(this->node_.parameters[0]);
+    const T* bias = this->bias(run);
     const T* z = run.value(this->node_.inputs[0], chunk);
     const T* h = run.value(this->node_.outputs[0], chunk);
     const T* dh = run.gradient(this->node_.outputs[0], chunk);
@@ -96,6 +67,7 @@ class Zoneout : public cpu::Runner<T> {
     for_blocks(chunk, [&](std::int64_t s, std::int64_t first, std::int64_t count) {
       const T* state = run.boundary(this->node_.state, chunk) + s * features + first;
       T* later = run.carry_gradient(this->node_.state, chunk) + s * features + first;
+      T du_run[block] = {}, dbias_run[block] = {};
       for (std::int64_t t = chunk.steps - 1; t >= 0; --t) {
         const std::int64_t at = (s * chunk.steps + t) * features + first;
         if (t >= chunk.valid_steps(s)) {
@@ -103,26 +75,31 @@ class Zoneout : public cpu::Runner<T> {
           continue;
         }
         const bool reset = run.is_reset(chunk, s, t);
-        const T* before = t > 0 ? h + at - features : state;
+        const T* before = reset ? zeros_.data() : t > 0 ? h + at - features : state;
         T weights[block];
         draw(run, chunk, s, t, first, count, weights);
-        for (std::int64_t f = 0; f < count; ++f) {
-          const T previous = reset ? T(0) : before[f];
-          const T gradient = dh[at + f] + later[f];
-          const T a = value(activation_, z[at + f] + bias(run, first + f) + u[first + f] * previous);
-          const T inner = weights[f] * slope(activation_, a) * gradient;
-          dz[at + f] = inner;
-          du[first + f] += static_cast<double>(inner * previous);
-          if (dbias != nullptr) dbias[first + f] += static_cast<double>(inner);
-          later[f] = reset ? T(0) : (T(1) - weights[f]) * gradient + u[first + f] * inner;
+        kernels_.zoneout_backward[static_cast<int>(activation_)]({count, dh + at, z + at, bias + first,
+                                                                  u + first, weights, before, dz + at, later,
+                                                                  du_run, dbias_run});
+        if (reset) std::fill_n(later, count, T(0));
+        if (t % short_run == 0) {
+          move_sums(du_run, count, du + first);
+          move_sums(dbias_run, count, dbias == nullptr ? nullptr : dbias + first);
         }
       }
     });
   }
 
  private:
-  T bias(const cpu::Run<T>& run, std::int64_t f) const {
-    return this->node_.fused_bias < 0 ? T(0) : run.parameter(this->node_.fused_bias)[f];
+  const T* bias(const cpu::Run<T>& run) const {
+    return this->node_.fused_bias < 0 ? zeros_.data() : run.parameter(this->node_.fused_bias);
+  }
+
+  static void move_sums(T* from, std::int64_t count, double* to) {
+    for (std::int64_t f = 0; f < count; ++f) {
+      if (to != nullptr) to[f] += static_cast<double>(from[f]);
+      from[f] = T(0);
+    }
   }
 
   // weights[f]: of a_t in h_t.
@@ -135,10 +112,11 @@ class Zoneout : public cpu::Runner<T> {
     const std::int64_t blocks_per_step = (this->input_value().features + 3) / 4;
     const RandomStream random(run.seed, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index),
                               run.forwards);
-    random.uniform_floats(
-        static_cast<std::uint64_t>(chunk.first_sample + s), count,
-        [&](std::int64_t f, float uniform) { weights[f] = uniform < static_cast<float>(p_) ? T(0) : T(1); },
-        (chunk.first_step + t) * blocks_per_step + first / 4);
+    float uniforms[block];
+    kernels_.uniform_floats(random.counters(static_cast<std::uint64_t>(chunk.first_sample + s),
+                                            (chunk.first_step + t) * blocks_per_step + first / 4),
+                            count, uniforms);
+    for (std::int64_t f = 0; f < count; ++f) weights[f] = uniforms[f] < static_cast<float>(p_) ? T(0) : T(1);
   }
 
   template <class Body>
@@ -152,6 +130,8 @@ class Zoneout : public cpu::Runner<T> {
 
   cpu::Activation activation_;
   double p_;
+  std::vector<T> zeros_;  // [features]
+  const cpu::Kernels<T>& kernels_ = cpu::kernels<T>();
 };
 
 }  // namespace

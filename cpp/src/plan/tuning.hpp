@@ -14,6 +14,9 @@ inline constexpr std::int64_t most_chunk_rows = 2048;
 inline constexpr std::int64_t most_lanes = 16;
 inline constexpr std::int64_t least_lanes = 2;
 inline constexpr std::int64_t least_lane_rows = 256;
+// Fewer rows than two such lanes are shared by two lanes all the same where the products of one forward take some 0.1 ms.
+inline constexpr std::int64_t least_shared_rows = 64;
+inline constexpr double least_shared_work = 5e6;
 inline constexpr std::int64_t lane_gradient_bytes = 256 * 1024 * 1024;
 // Where windows of time are run again in backward: what one window keeps.
 inline constexpr std::int64_t window_bytes = 64 * 1024 * 1024;

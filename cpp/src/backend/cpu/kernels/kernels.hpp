@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "core/random_stream.hpp"
+
 namespace indrnn::cpu {
 
 enum class Activation : int { relu, tanh, sigmoid, identity };
@@ -40,6 +42,25 @@ struct RecurrenceBackward {
   const std::int64_t* valid;
   const std::uint8_t* resets;
   std::int64_t reset_sample_stride, reset_step_stride;
+};
+
+// One time step of one sample with zoneout, [features] each; weights: of the activation in h. bias is never nullptr.
+template <class T>
+struct ZoneoutForward {
+  std::int64_t features;
+  const T *z, *bias, *u, *weights;
+  T* state;  // in: h_{t-1}; out: h_t
+  T* h;
+};
+
+template <class T>
+struct ZoneoutBackward {
+  std::int64_t features;
+  const T *dh, *z, *bias, *u, *weights;
+  const T* before;  // h_{t-1}
+  T* dz;            // may be dh
+  T* later;         // in: gradient of h_t from later steps; out: of h_{t-1}
+  T *du, *dbias;    // added to
 };
 
 // Sums over the valid rows of samples * steps rows.
@@ -86,6 +107,10 @@ struct Kernels {
   // y [samples, steps, features] = x * mask [samples, features], in place
   void (*multiply_mask)(std::int64_t samples, std::int64_t steps, std::int64_t features, const T* x,
                         const T* mask, T* y);
+  void (*zoneout_forward[activation_count])(const ZoneoutForward<T>&);
+  void (*zoneout_backward[activation_count])(const ZoneoutBackward<T>&);
+  // In [0, 1); four numbers from each counter.
+  void (*uniform_floats)(const RandomCounters& first, std::int64_t count, float* uniforms);
 };
 
 // The table for this machine's instruction set.

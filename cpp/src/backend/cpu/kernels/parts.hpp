@@ -13,5 +13,9 @@ template <class T>
 void add_layer_norm(Kernels<T>& table);
 template <class T>
 void add_norm(Kernels<T>& table);
+template <class T>
+void add_random(Kernels<T>& table);
+template <class T>
+void add_zoneout(Kernels<T>& table);
 
 }  // namespace indrnn::cpu::INDRNN_ISA

@@ -2,54 +2,11 @@
 // walked; z, h and dh stream through the cache.
 #include "backend/cpu/kernels/parts.hpp"
 
-#include "backend/cpu/kernels/math.hpp"
+#include "backend/cpu/kernels/activations.hpp"
 #include "backend/cpu/kernels/vector.hpp"
 
 namespace indrnn::cpu::INDRNN_ISA {
 namespace {
-
-// value(a) = act(a); gradient(h, g) = act'(a) g, from h = act(a) alone.
-struct Relu {
-  // 0 only where a < 0: a NaN must stay one.
-  template <class V>
-  static V value(V a) {
-    return a < V{} ? V{} : a;
-  }
-  template <class V>
-  static V gradient(V h, V g) {
-    return h > V{} ? g : V{};
-  }
-};
-struct Tanh {
-  template <class V>
-  static V value(V a) {
-    return vtanh(a);
-  }
-  template <class V>
-  static V gradient(V h, V g) {
-    return g - g * h * h;
-  }
-};
-struct Sigmoid {
-  template <class V>
-  static V value(V a) {
-    return vsigmoid(a);
-  }
-  template <class V>
-  static V gradient(V h, V g) {
-    return g * h - g * h * h;
-  }
-};
-struct Identity {
-  template <class V>
-  static V value(V a) {
-    return a;
-  }
-  template <class V>
-  static V gradient(V, V g) {
-    return g;
-  }
-};
 
 std::int64_t valid_steps(const std::int64_t* valid, std::int64_t sample, std::int64_t steps) {
   return valid != nullptr ? valid[sample] : steps;

@@ -10,6 +10,8 @@ Kernels<T> make_kernels() {
   add_linear(table);
   add_layer_norm(table);
   add_norm(table);
+  add_random(table);
+  add_zoneout(table);
   return table;
 }
 

@@ -54,13 +54,26 @@ inline void add_to(double* sums, V v) {
   for (int i = 0; i < count; ++i) sums[i] += static_cast<double>(v[i]);
 }
 
-// Calls run(start, end) for short runs of the rows [first, last): float32 sums stay this short before they go to
-// float64.
+// The sum of the lanes, halves first.
+template <class T, class V>
+inline T add_lanes(V v) {
+  if constexpr (sizeof(V) == sizeof(T)) {
+    return v[0];
+  } else {
+    typename VectorOf<T, sizeof(V) / 2>::type halves[2];
+    std::memcpy(halves, &v, sizeof(V));
+    return add_lanes<T>(halves[0] + halves[1]);
+  }
+}
+
+// Float32 sums stay this short before they go to float64.
+inline constexpr std::int64_t most_run_rows = 64;
+
+// Calls run(start, end) for short runs of the rows [first, last).
 template <class Run>
 inline void for_short_runs(std::int64_t first, std::int64_t last, const Run& run) {
-  constexpr std::int64_t most_rows = 64;
-  for (std::int64_t start = first; start < last; start += most_rows) {
-    run(start, start + most_rows < last ? start + most_rows : last);
+  for (std::int64_t start = first; start < last; start += most_run_rows) {
+    run(start, start + most_run_rows < last ? start + most_run_rows : last);
   }
 }
 
