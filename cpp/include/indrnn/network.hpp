@@ -16,6 +16,8 @@
 
 namespace indrnn {
 
+class DeviceContext;
+
 struct NetworkOptions {
   std::int64_t input_size = 0;  // I; not used by a network that starts with an Embedding
   DType dtype = DType::float32;
@@ -64,6 +66,7 @@ struct ForwardOptions {
 };
 
 // One network may be used by one thread at a time; different networks run in parallel.
+// Parameters, gradients and buffers of a network on another device than the CPU lie in that device's memory.
 class INDRNN_API Network {
  public:
   // Throws InvalidArgument naming the layer and field at fault.
@@ -125,6 +128,9 @@ class INDRNN_API Network {
   std::size_t workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training, bool keep) const;
   // The plan as JSON: fused blocks, segments, chunks, tiles, lanes.
   std::string describe_plan(std::int64_t time_steps, std::int64_t batch, bool training) const;
+
+  // Memory and queue of the device (backend/device_context.hpp); nullptr on the CPU.
+  std::shared_ptr<DeviceContext> context() const;
 
  private:
   struct Implementation;

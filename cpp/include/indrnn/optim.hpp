@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "indrnn/export.hpp"
@@ -15,6 +16,20 @@ namespace indrnn::optim {
 struct ParameterBlock {
   std::int64_t begin, end;
   bool decayed;
+};
+
+// One number for each parameter, zero at first, in the memory of the network's device.
+class INDRNN_API ParameterNumbers {
+ public:
+  ParameterNumbers() = default;
+  explicit ParameterNumbers(Network& network);
+  TensorView view();
+
+ private:
+  Tensor host_;
+  std::shared_ptr<void> device_;  // nullptr on the CPU
+  Shape shape_;
+  DType dtype_ = DType::float32;
 };
 
 struct AdamOptions {
@@ -42,7 +57,7 @@ class INDRNN_API Adam {
  private:
   Network* network_;
   std::vector<ParameterBlock> blocks_;
-  Tensor first_moment_, second_moment_;
+  ParameterNumbers first_moment_, second_moment_;
 };
 
 struct SgdOptions {
@@ -65,7 +80,7 @@ class INDRNN_API Sgd {
  private:
   Network* network_;
   std::vector<ParameterBlock> blocks_;
-  Tensor velocity_;
+  ParameterNumbers velocity_;
 };
 
 // Every gradient to [-limit, limit].

@@ -8,25 +8,29 @@
 #include <string>
 #include <vector>
 
+#include "backend/device_context.hpp"
 #include "indrnn/network.hpp"
 #include "plan/graph.hpp"
 #include "plan/program.hpp"
 
 namespace indrnn {
 
-// Arguments of one forward, checked before.
+// Arguments of one forward, checked before. Arrays lie on the host, or where the device's context says so.
 struct ForwardCall {
   Mode mode;
   std::int64_t time_steps = 0;
   std::int64_t batch = 0;
   const void* x = nullptr;                // [T, B, I], or int64 [T, B]
   void* y = nullptr;                      // [T, B, O] or [B, O]
-  void* state = nullptr;                  // flat; in: initial, out: final
+  void* state = nullptr;                  // flat; in: initial, out: final; nullptr (not on the CPU): zero, not wanted
   const std::int64_t* lengths = nullptr;  // [B] or nullptr
   const std::uint8_t* resets = nullptr;   // [T, B] or nullptr
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;
   std::int64_t start_step = 0;  // time steps since the state was reset
+  // The network's own, where captured work finds the numbers of each further launch, and counts it.
+  const std::uint64_t* network_seed = nullptr;
+  std::uint64_t* network_forwards = nullptr;
 };
 
 struct BackwardCall {
@@ -46,6 +50,8 @@ class Executor {
   virtual void backward(const BackwardCall& call) = 0;
   virtual std::size_t workspace_bytes(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
   virtual std::string describe_plan(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
+  // The memory and the queue of the device; nullptr where parameters, gradients and buffers lie on the host.
+  virtual std::shared_ptr<DeviceContext> context() const { return nullptr; }
 };
 
 using MakeExecutor = std::function<std::unique_ptr<Executor>(const Graph&, DType, int device_index)>;
@@ -55,7 +61,7 @@ struct Backend {
   MakeExecutor make_executor;
 };
 
-void register_backend(Backend backend);
+INDRNN_API void register_backend(Backend backend);
 // device: "cpu", "cuda", "cuda:1". Throws DeviceError that lists what there is.
 std::unique_ptr<Executor> make_executor(const std::string& device, const Graph& graph, DType dtype);
 std::vector<std::string> backend_names();

@@ -19,7 +19,7 @@ struct RandomCounters {
 class RandomStream {
  public:
   // owner: the parameter or node that draws; call: how often it drew before.
-  RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t owner, std::uint64_t call)
+  INDRNN_HOST_DEVICE RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t owner, std::uint64_t call)
       : key_(seed + 0x9E3779B97F4A7C15U * (call >> 32)),
         high_((static_cast<std::uint64_t>(static_cast<std::uint32_t>(call)) << 32) |
               (static_cast<std::uint64_t>(purpose) << 24) | owner) {}
@@ -53,11 +53,12 @@ class RandomStream {
     return radius * std::cos(2.0 * std::numbers::pi * uniform_double(random.word[2], random.word[3]));
   }
 
- private:
-  Random4 draw(std::uint64_t row, std::int64_t block) const {
+  // The block of four numbers that elements 4 block to 4 block + 3 of `row` take theirs from.
+  INDRNN_HOST_DEVICE Random4 draw(std::uint64_t row, std::int64_t block) const {
     return philox(key_, (row << 32) ^ static_cast<std::uint64_t>(block), high_);
   }
 
+ private:
   std::uint64_t key_, high_;
 };
 

@@ -30,6 +30,6 @@ void parallel_for(std::int64_t tasks, TaskBody body, int workers);
 // Whether the host wants the running call to stop. Always false on a thread of the pool: the check is the host's code
 // and is asked on the calling thread only.
 bool interrupt_requested();
-void check_interrupt();  // throws Interrupted if so
+INDRNN_API void check_interrupt();  // throws Interrupted if so
 
 }  // namespace indrnn

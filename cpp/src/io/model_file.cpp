@@ -4,9 +4,11 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <list>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "backend/device_context.hpp"
 #include "core/check.hpp"
 #include "indrnn/error.hpp"
 #include "indrnn/network.hpp"
@@ -156,8 +158,15 @@ Network Network::read(std::span<const std::byte> bytes, const std::string& sourc
   std::unordered_map<std::string, TensorView> views;
   for (const NamedView& named : network.named_parameters()) views.emplace(named.name, named.view);
   for (const NamedView& named : network.named_buffers()) views.emplace(named.name, named.view);
-  for (const FileTensor& tensor : file.tensors)
-    std::ranges::copy(tensor.data, views.at(tensor.name).as<std::byte>());
+  const auto context = network.context();
+  for (const FileTensor& tensor : file.tensors) {
+    auto* to = views.at(tensor.name).as<std::byte>();
+    if (context != nullptr) {
+      context->upload(tensor.data.data(), to, tensor.data.size());
+    } else {
+      std::ranges::copy(tensor.data, to);
+    }
+  }
   return network;
 }
 
@@ -169,8 +178,16 @@ std::vector<std::byte> Network::to_bytes(const Metadata& metadata) const {
   file.metadata.emplace("format_version", version);
   file.metadata.emplace("network", to_json());
   file.metadata.emplace("random_state", std::to_string(seed) + "," + std::to_string(forwards));
+  const auto device = context();
+  std::list<Tensor> copies;  // of what lies on a device, until it is written
   for (const std::vector<NamedView>* views : {&named_parameters(), &named_buffers()}) {
-    for (const auto& [name, view] : *views) {
+    for (const auto& [name, stored] : *views) {
+      TensorView view = stored;
+      if (device != nullptr) {
+        Tensor& copy = copies.emplace_back(stored.shape, stored.dtype);
+        device->download(stored.data, copy.data<void>(), copy.bytes());
+        view = copy.view();
+      }
       FileTensor tensor{name, file_dtype(view.dtype), {}, {}};
       for (int axis = 0; axis < view.shape.rank(); ++axis) tensor.shape.push_back(view.shape[axis]);
       tensor.data = {view.as<std::byte>(),

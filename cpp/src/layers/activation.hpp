@@ -5,10 +5,11 @@
 #include <string>
 
 #include "backend/cpu/kernels/kernels.hpp"
+#include "indrnn/export.hpp"
 
 namespace indrnn {
 
-std::optional<cpu::Activation> find_activation(const std::string& name);
+INDRNN_API std::optional<cpu::Activation> find_activation(const std::string& name);
 std::string unknown_activation(const std::string& name);  // "activation must be one of ..., got ..."
 
 }  // namespace indrnn

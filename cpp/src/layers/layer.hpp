@@ -57,7 +57,7 @@ const CpuNode& find_cpu_node(const std::string& type);
 template <class Spec>
 Spec read_spec(const nn::LayerSpec& generic, const std::string& path);
 
-[[noreturn]] void throw_field_error(const std::string& path, const std::string& type,
+[[noreturn]] INDRNN_API void throw_field_error(const std::string& path, const std::string& type,
                                     const std::string& message);
 
 }  // namespace indrnn

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "backend/device_context.hpp"
 #include "core/dispatch.hpp"
 #include "indrnn/optim.hpp"
 #include "optim/blocks.hpp"
@@ -18,11 +19,12 @@ void check(const AdamOptions& options) {
 }  // namespace
 
 Adam::Adam(Network& network, const AdamOptions& options_)
-    : options(options_), network_(&network), blocks_(parameter_blocks(network)) {
+    : options(options_),
+      network_(&network),
+      blocks_(parameter_blocks(network)),
+      first_moment_(network),
+      second_moment_(network) {
   check(options);
-  const TensorView parameters = network.parameters();
-  first_moment_ = Tensor(parameters.shape, parameters.dtype);
-  second_moment_ = Tensor(parameters.shape, parameters.dtype);
 }
 
 void Adam::step() {
@@ -32,6 +34,17 @@ void Adam::step() {
   const double root_scale = 1 / std::sqrt(1 - std::pow(options.beta2, n));
   const TensorView parameters = network_->parameters();
   const TensorView gradients = network_->gradients();
+  if (const auto context = network_->context(); context != nullptr) {
+    context->adam({.dtype = parameters.dtype,
+                   .blocks = &blocks_,
+                   .weight = parameters.data,
+                   .gradient = gradients.data,
+                   .first_moment = first_moment().data,
+                   .second_moment = second_moment().data,
+                   .options = &options,
+                   .steps = &steps});
+    return;
+  }
   dispatch_float(parameters.dtype, [&](auto zero) {
     using T = decltype(zero);
     parallel_for(static_cast<std::int64_t>(blocks_.size()), [&](std::int64_t task, int) {
@@ -40,8 +53,8 @@ void Adam::step() {
       kernels<T>().adam({.count = block.end - block.begin,
                          .gradient = gradients.as<T>() + block.begin,
                          .weight = parameters.as<T>() + block.begin,
-                         .first_moment = first_moment_.data<T>() + block.begin,
-                         .second_moment = second_moment_.data<T>() + block.begin,
+                         .first_moment = first_moment().as<T>() + block.begin,
+                         .second_moment = second_moment().as<T>() + block.begin,
                          .beta1 = static_cast<T>(options.beta1),
                          .one_minus_beta1 = static_cast<T>(1 - options.beta1),
                          .beta2 = static_cast<T>(options.beta2),

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "backend/device_context.hpp"
 #include "core/check.hpp"
 
 namespace indrnn::optim {
@@ -39,6 +40,19 @@ std::vector<ParameterBlock> parameter_blocks(Network& network) {
   }
   append_blocks(blocks, begin, end, decayed);
   return blocks;
+}
+
+ParameterNumbers::ParameterNumbers(Network& network)
+    : shape_(network.parameters().shape), dtype_(network.parameters().dtype) {
+  if (const auto context = network.context(); context != nullptr) {
+    device_ = context->allocate(static_cast<std::size_t>(shape_.elements()) * size_of(dtype_));
+  } else {
+    host_ = Tensor(shape_, dtype_);
+  }
+}
+
+TensorView ParameterNumbers::view() {
+  return {device_ != nullptr ? device_.get() : host_.data<void>(), shape_, dtype_};
 }
 
 void check_not_negative(const char* operation, const char* argument, double value) {

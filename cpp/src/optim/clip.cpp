@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "backend/device_context.hpp"
 #include "core/dispatch.hpp"
 #include "indrnn/optim.hpp"
 #include "optim/blocks.hpp"
@@ -10,7 +11,10 @@
 namespace indrnn::optim {
 namespace {
 
-void clamp(const TensorView& values, double limit) {
+void clamp(Network& network, const TensorView& values, double limit) {
+  if (const auto context = network.context(); context != nullptr) {
+    return context->clamp(values.dtype, values.data, values.shape.elements(), limit);
+  }
   dispatch_float(values.dtype, [&](auto zero) {
     using T = decltype(zero);
     for_flat_blocks(values.shape.elements(), [&](std::int64_t begin, std::int64_t end, std::int64_t) {
@@ -23,13 +27,20 @@ void clamp(const TensorView& values, double limit) {
 
 void clip_gradients_by_value(Network& network, double limit) {
   check_not_negative("clip_gradients", "value", limit);
-  clamp(network.gradients(), limit);
+  clamp(network, network.gradients(), limit);
 }
 
 double clip_gradients_by_norm(Network& network, double limit) {
   check_not_negative("clip_gradients", "norm", limit);
   const TensorView gradients = network.gradients();
   const std::int64_t count = gradients.shape.elements();
+  if (const auto context = network.context(); context != nullptr) {
+    const std::shared_ptr<void> norm = context->allocate(sizeof(double));
+    context->clip_by_norm(gradients.dtype, gradients.data, count, limit, static_cast<double*>(norm.get()));
+    double result = 0.0;
+    context->download(norm.get(), &result, sizeof(result));
+    return result;
+  }
   return dispatch_float(gradients.dtype, [&](auto zero) {
     using T = decltype(zero);
     std::array<double, max_flat_blocks> squares{};
@@ -49,7 +60,7 @@ double clip_gradients_by_norm(Network& network, double limit) {
 void constrain_recurrent(Network& network, double bound) {
   check_not_negative("constrain_recurrent", "bound", bound);
   for (const NamedView& parameter : network.named_parameters())
-    if (is_recurrent_weight(parameter.name)) clamp(parameter.view, bound);
+    if (is_recurrent_weight(parameter.name)) clamp(network, parameter.view, bound);
 }
 
 }  // namespace indrnn::optim

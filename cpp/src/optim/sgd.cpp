@@ -1,3 +1,4 @@
+#include "backend/device_context.hpp"
 #include "core/dispatch.hpp"
 #include "indrnn/optim.hpp"
 #include "optim/blocks.hpp"
@@ -14,16 +15,23 @@ void check(const SgdOptions& options) {
 }  // namespace
 
 Sgd::Sgd(Network& network, const SgdOptions& options_)
-    : options(options_), network_(&network), blocks_(parameter_blocks(network)) {
+    : options(options_), network_(&network), blocks_(parameter_blocks(network)), velocity_(network) {
   check(options);
-  const TensorView parameters = network.parameters();
-  velocity_ = Tensor(parameters.shape, parameters.dtype);
 }
 
 void Sgd::step() {
   check(options);
   const TensorView parameters = network_->parameters();
   const TensorView gradients = network_->gradients();
+  if (const auto context = network_->context(); context != nullptr) {
+    context->sgd({.dtype = parameters.dtype,
+                  .blocks = &blocks_,
+                  .weight = parameters.data,
+                  .gradient = gradients.data,
+                  .velocity = velocity().data,
+                  .options = &options});
+    return;
+  }
   dispatch_float(parameters.dtype, [&](auto zero) {
     using T = decltype(zero);
     parallel_for(static_cast<std::int64_t>(blocks_.size()), [&](std::int64_t task, int) {
@@ -31,7 +39,7 @@ void Sgd::step() {
       kernels<T>().sgd({.count = block.end - block.begin,
                         .gradient = gradients.as<T>() + block.begin,
                         .weight = parameters.as<T>() + block.begin,
-                        .velocity = velocity_.data<T>() + block.begin,
+                        .velocity = velocity().as<T>() + block.begin,
                         .lr = static_cast<T>(options.lr),
                         .momentum = static_cast<T>(options.momentum),
                         .gradient_decay = static_cast<T>(block.decayed ? options.weight_decay : 0.0),

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "indrnn/export.hpp"
+
 namespace indrnn {
 
 struct Interval {
@@ -14,6 +16,6 @@ struct Interval {
 };
 
 // Sets every offset; returns the bytes needed in all. Largest first, each as low as it fits.
-std::size_t place_intervals(std::vector<Interval>& intervals);
+INDRNN_API std::size_t place_intervals(std::vector<Interval>& intervals);
 
 }  // namespace indrnn

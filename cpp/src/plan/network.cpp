@@ -30,6 +30,12 @@ struct Network::Implementation {
     return value.sequence ? Shape{time_steps, batch, value.features} : Shape{batch, value.features};
   }
 
+  // Values that lie in a device's memory are not looked at: the device takes care of them.
+  bool can_read(const void* pointer) const {
+    const auto context = executor->context();
+    return context == nullptr || !context->is_device_memory(pointer);
+  }
+
   Mode mode_of(bool training, bool keep) const {
     keep = keep || training;
     return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
@@ -80,7 +86,17 @@ Network::~Network() = default;
 Network Network::create(std::span<const nn::LayerSpec> layers, const NetworkOptions& options) {
   Network network = create_unset(layers, options);
   Executor& executor = *network.implementation_->executor;
-  initialize(network.implementation_->graph, options.seed, executor.parameters(), executor.buffers());
+  const Graph& graph = network.implementation_->graph;
+  const TensorView parameters = executor.parameters(), buffers = executor.buffers();
+  const auto context = executor.context();
+  if (context == nullptr) {
+    initialize(graph, options.seed, parameters, buffers);
+    return network;
+  }
+  Tensor first_parameters(parameters.shape, options.dtype), first_buffers(buffers.shape, options.dtype);
+  initialize(graph, options.seed, first_parameters.view(), first_buffers.view());
+  context->upload(first_parameters.data<void>(), parameters.data, first_parameters.bytes());
+  context->upload(first_buffers.data<void>(), buffers.data, first_buffers.bytes());
   return network;
 }
 
@@ -141,8 +157,12 @@ void Network::forward(ConstTensorView x, TensorView y, State& state, const Forwa
   const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
   check_view("forward", "y", y, self.options.dtype, output_shape(time_steps, batch));
   check_state("forward", "state", self.graph, self.options.dtype, state, batch);
-  check_lengths("forward", options.lengths, time_steps, batch);
-  check_indices("forward", self.graph, x, options.lengths.as<std::int64_t>());
+  if (options.lengths.given()) check_view("forward", "lengths", options.lengths, DType::int64, {batch}, "[B]");
+  const bool lengths_readable = self.can_read(options.lengths.data);
+  if (lengths_readable) check_lengths("forward", options.lengths, time_steps, batch);
+  if (lengths_readable && self.can_read(x.data)) {
+    check_indices("forward", self.graph, x, options.lengths.as<std::int64_t>());
+  }
   if (options.resets.given()) {
     check_view("forward", "resets", options.resets, DType::uint8, {time_steps, batch}, "[T, B]");
     check_reads_forward("forward", self.graph, "resets are");
@@ -161,7 +181,9 @@ void Network::forward(ConstTensorView x, TensorView y, State& state, const Forwa
                           .resets = options.resets.as<std::uint8_t>(),
                           .seed = self.seed,
                           .forwards = self.forwards,
-                          .start_step = state.steps});
+                          .start_step = state.steps,
+                          .network_seed = &self.seed,
+                          .network_forwards = &self.forwards});
   if (mode.keep) {
     self.kept_time_steps = time_steps;
     self.kept_batch = batch;
@@ -203,7 +225,7 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
   const std::int64_t batch = x.shape[0];
   check_view("step", "y", y, self.options.dtype, {batch, self.output().features}, "[B, O]");
   check_state("step", "state", self.graph, self.options.dtype, state, batch);
-  check_indices("step", self.graph, x, nullptr);
+  if (self.can_read(x.data)) check_indices("step", self.graph, x, nullptr);
   check_reads_forward("step", self.graph, "is");
   self.executor->forward({.mode = {},
                           .time_steps = 1,
@@ -217,6 +239,8 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
   ++state.steps;
 }
 
+std::shared_ptr<DeviceContext> Network::context() const { return implementation_->executor->context(); }
+
 TensorView Network::parameters() { return implementation_->executor->parameters(); }
 TensorView Network::gradients() { return implementation_->executor->gradients(); }
 
@@ -226,6 +250,9 @@ const std::vector<NamedView>& Network::named_buffers() const { return implementa
 
 void Network::zero_gradients() {
   const TensorView flat = gradients();
+  if (const auto device = context(); device != nullptr) {
+    return device->zero(flat.data, static_cast<std::size_t>(flat.shape.elements()) * size_of(flat.dtype));
+  }
   std::fill_n(flat.as<std::uint8_t>(), static_cast<std::size_t>(flat.shape.elements()) * size_of(flat.dtype),
               std::uint8_t{0});
 }

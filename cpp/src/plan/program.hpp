@@ -58,6 +58,6 @@ struct Program {
   std::vector<Storage> storages;
 };
 
-Program make_program(const Graph& graph, Mode mode);
+INDRNN_API Program make_program(const Graph& graph, Mode mode);
 
 }  // namespace indrnn

@@ -1,0 +1,62 @@
+// Plans that were made, and the device memory they run in.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "executor/plan.hpp"
+#include "indrnn/error.hpp"
+#include "runtime/context.hpp"
+
+namespace indrnn::cuda {
+
+class PreparedPlans {
+ public:
+  // Finds the plan of this size made before, or makes it by `make`; then there is memory enough for it.
+  // Pointers stay valid until the next call.
+  template <class Make>
+  const Plan& prepare(Context& context, Mode mode, std::int64_t time_steps, std::int64_t batch, const Make& make) {
+    for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
+      if (entry->mode == mode && entry->time_steps == time_steps && entry->batch == batch) {
+        plans_.splice(plans_.begin(), plans_, entry);
+        return fit(context, entry->plan);
+      }
+    }
+    plans_.push_front({mode, time_steps, batch, make()});
+    if (plans_.size() > most_plans) plans_.pop_back();
+    return fit(context, plans_.front().plan);
+  }
+
+  std::byte* memory() const { return memory_->as<std::byte>(); }
+
+ private:
+  static constexpr std::size_t most_plans = 16;  // language models draw the length of every batch at random
+
+  struct Entry {
+    Mode mode;
+    std::int64_t time_steps, batch;
+    Plan plan;
+  };
+
+  const Plan& fit(Context& context, const Plan& plan) {
+    if (memory_ == nullptr || plan.total_bytes > memory_->bytes()) {
+      if (context.capturing()) {
+        throw DeviceError("[cuda] a step must run once before it is captured, so that its memory is there");
+      }
+      context.synchronize();
+      memory_.reset();  // first give back what was too small
+      memory_ = std::make_shared<DeviceMemory>(allocate_device(plan.total_bytes));
+    }
+    if (context.capturing()) context.keep_alive(memory_);
+#ifdef INDRNN_CUDA_EMULATION
+    emulation::clear_red_zones(memory());
+    for (const auto& [offset, bytes] : plan.gaps) emulation::red_zone(memory() + offset, bytes);
+#endif
+    return plan;
+  }
+
+  std::list<Entry> plans_;  // last used first
+  std::shared_ptr<DeviceMemory> memory_;
+};
+
+}  // namespace indrnn::cuda

@@ -1,0 +1,240 @@
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, statistics over all real steps of all samples.
+//   dx = weight * r * (dy - mean(dy) - (x - mean) r^2 mean(dy (x - mean))),  r = 1 / sqrt(variance + epsilon)
+//   dweight = sum dy (x - mean) r;  dbias = sum dy
+// (Ioffe & Szegedy 2015.) Forward reads x for the statistics and again to scale it; backward reads dy and x for the two
+// sums and again for dx. Statistics are joined pairwise from means and sums of squares (Chan, Golub & LeVeque 1979).
+#include <cmath>
+#include <vector>
+
+#include "device/column_sums.cuh"
+#include "device/moments.cuh"
+#include "device/walk.cuh"
+#include "executor/runner.hpp"
+#include "layers/layer.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+// Kept from forward to backward, [F] each.
+template <class T>
+struct NormMemory {
+  double *count, *inverse;             // count [1]: real rows, 0 where the running statistics were used
+  T *mean, *scale, *offset;            // y = scale x + offset
+  T *dy_factor, *x_factor, *constant;  // dx = dy_factor dy + x_factor (x - mean) + constant
+
+  static std::size_t bytes(std::int64_t features) {
+    return static_cast<std::size_t>(1 + features) * sizeof(double) + static_cast<std::size_t>(6 * features) * sizeof(T);
+  }
+  NormMemory(double* memory, std::int64_t features) : count(memory), inverse(memory + 1) {
+    mean = reinterpret_cast<T*>(inverse + features);
+    scale = mean + features;
+    offset = scale + features;
+    dy_factor = offset + features;
+    x_factor = dy_factor + features;
+    constant = x_factor + features;
+  }
+};
+
+template <class T>
+struct RealRows {
+  const T* x;
+  Rows rows;
+  __device__ bool is_real(std::int64_t row) const {
+    if (rows.lengths == nullptr) return true;
+    const std::int64_t t = row / rows.batch;
+    return t < valid_steps(rows, row - t * rows.batch);
+  }
+  __device__ T at(std::int64_t row, std::int64_t column) const { return load(x + row * rows.features + column); }
+};
+
+// From mean and variance of one feature to what the passes need; the running statistics follow in training.
+template <class T>
+struct SetFeature {
+  NormMemory<T> m;
+  const T *weight, *bias;
+  T *running_mean, *running_variance;
+  double momentum, epsilon;
+
+  __device__ void set(std::int64_t f, double mean, double variance) const {
+    const double inverse = 1.0 / std::sqrt(variance + epsilon);
+    const double scale = static_cast<double>(load(weight + f)) * inverse;
+    store(m.inverse + f, inverse);
+    store(m.mean + f, static_cast<T>(mean));
+    store(m.scale + f, static_cast<T>(scale));
+    store(m.offset + f, static_cast<T>(static_cast<double>(load(bias + f)) - mean * scale));
+    store(m.dy_factor + f, static_cast<T>(scale));  // of fixed statistics; backward replaces the rest in training
+    store(m.x_factor + f, T(0));
+    store(m.constant + f, T(0));
+  }
+  // Of the batch.
+  __device__ void operator()(std::int64_t f, const Moments& moments) const {
+    if (f == 0) store(m.count, moments.count);
+    if (moments.count == 0.0) return from_running(f);
+    const double variance = moments.squares > 0.0 ? moments.squares / moments.count : 0.0;
+    const double unbiased = moments.count > 1.0 ? moments.squares / (moments.count - 1.0) : variance;
+    set(f, moments.mean, variance);
+    follow(running_mean + f, moments.mean);
+    follow(running_variance + f, unbiased);
+  }
+  __device__ void follow(T* running, double value) const {
+    const T now = load(running);
+    store(running, static_cast<T>(now + static_cast<T>(momentum * (value - static_cast<double>(now)))));
+  }
+  __device__ void from_running(std::int64_t f) const {
+    set(f, static_cast<double>(load(running_mean + f)), static_cast<double>(load(running_variance + f)));
+  }
+};
+
+template <class T>
+struct UseRunning {
+  SetFeature<T> set;
+  __device__ void operator()(std::int64_t f) const {
+    if (f == 0) store(set.m.count, 0.0);
+    set.from_running(f);
+  }
+};
+
+template <class T>
+struct ScaleOffset {
+  const T* x;
+  T* y;
+  const T *scale, *offset;
+  std::int64_t columns, features;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const T a = load_constant(scale + column % features), b = load_constant(offset + column % features);
+#pragma unroll 8
+    for (std::int64_t t = first; t < end; ++t)
+      store(y + t * columns + column, load(x + t * columns + column) * a + b);
+  }
+};
+
+// Sums of dy and dy (x - mean) over the real rows.
+template <class T>
+struct GradientTerm {
+  RealRows<T> x;
+  const T *dy, *mean;
+  __device__ void operator()(std::int64_t row, std::int64_t column, T* sums) const {
+    if (!x.is_real(row)) return;
+    const T gradient = load(dy + row * x.rows.features + column);
+    sums[0] += gradient;
+    sums[1] += gradient * (x.at(row, column) - load_constant(mean + column));
+  }
+};
+
+template <class T>
+struct FinishGradient {
+  NormMemory<T> m;
+  const T* weight;
+  T *weight_gradient, *bias_gradient;
+  __device__ void operator()(std::int64_t f, const double* sums) const {
+    const double inverse = load(m.inverse + f), count = load(m.count);
+    store(bias_gradient + f, static_cast<T>(static_cast<double>(load(bias_gradient + f)) + sums[0]));
+    store(weight_gradient + f, static_cast<T>(static_cast<double>(load(weight_gradient + f)) + sums[1] * inverse));
+    if (count == 0.0) return;  // fixed statistics: the factors are there
+    const double scale = static_cast<double>(load(weight + f)) * inverse;
+    store(m.x_factor + f, static_cast<T>(-scale * inverse * inverse * sums[1] / count));
+    store(m.constant + f, static_cast<T>(-scale * sums[0] / count));
+  }
+};
+
+template <class T>
+struct NormGradient {
+  const T *dy, *x;
+  T* dx;
+  NormMemory<T> m;
+  Rows rows;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const std::int64_t sample = column / rows.features, f = column - sample * rows.features, stride = rows.columns();
+    const std::int64_t valid = valid_steps(rows, sample);
+    const T a = load_constant(m.dy_factor + f), b = load_constant(m.x_factor + f);
+    const T c = load_constant(m.constant + f), mean = load_constant(m.mean + f);
+#pragma unroll 4
+    for (std::int64_t t = first; t < end; ++t) {
+      const std::int64_t at = t * stride + column;
+      store(dx + at, t < valid ? a * load(dy + at) + (b * (load(x + at) - mean) + c) : T(0));
+    }
+  }
+};
+
+template <class T>
+class BatchNorm : public Runner<T> {
+ public:
+  BatchNorm(const Graph& graph, const Node& node)
+      : Runner<T>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
+
+ protected:
+  NormMemory<T> memory(const Run<T>& run, int statistics_node) const {
+    return {run.template node_memory<double>(statistics_node), this->input_value().features};
+  }
+
+  nn::BatchNorm spec_;
+};
+
+// Finds the statistics; all of backward.
+template <class T>
+class Statistics : public BatchNorm<T> {
+ public:
+  using BatchNorm<T>::BatchNorm;
+
+  NodeBytes bytes(const Sizes& sizes, Mode) const override {
+    const std::int64_t features = this->input_value().features, rows = this->steps(sizes) * sizes.batch;
+    return {.kept = NormMemory<T>::bytes(features),
+            .scratch = std::max(moments_bytes(rows, features), column_sums_bytes(rows, features, 2))};
+  }
+
+  void forward(Run<T>& run) const override {
+    if (run.backward_pass) return;
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    const SetFeature<T> set{this->memory(run, this->node_.index),
+                            run.parameter(this->node_.parameters[0]),
+                            run.parameter(this->node_.parameters[1]),
+                            run.buffer(this->node_.buffers[0]),
+                            run.buffer(this->node_.buffers[1]),
+                            this->spec_.momentum,
+                            this->spec_.epsilon};
+    if (run.mode().training) {
+      launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
+                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, set, run.template scratch<double>());
+    } else {
+      launch_columns("batch_norm_running", run.stream, rows.features, UseRunning<T>{set});
+    }
+  }
+
+  void backward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    const NormMemory<T> m = this->memory(run, this->node_.index);
+    const T* x = run.value(this->node_.inputs[0]);
+    const T* dy = run.gradient(this->node_.outputs[0]);
+    launch_column_sums<2, T>(
+        "batch_norm_gradient_sums", run.stream, rows.count(), rows.features, GradientTerm<T>{{x, rows}, dy, m.mean},
+        FinishGradient<T>{m, run.parameter(this->node_.parameters[0]), run.parameter_gradient(this->node_.parameters[0]),
+                          run.parameter_gradient(this->node_.parameters[1])},
+        run.template scratch<double>());
+    launch_walk("batch_norm_backward", run.stream, rows,
+                NormGradient<T>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
+  }
+};
+
+template <class T>
+class Apply : public BatchNorm<T> {
+ public:
+  using BatchNorm<T>::BatchNorm;
+
+  void forward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    const NormMemory<T> m = this->memory(run, this->node_.index - 1);
+    launch_walk("batch_norm_forward", run.stream, rows,
+                ScaleOffset<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale, m.offset,
+                               rows.columns(), rows.features});
+  }
+
+  void backward(Run<T>&) const override {}
+};
+
+}  // namespace
+
+std::vector<CudaNode> batch_norm_nodes() {
+  return {cuda_node<Statistics>("BatchNorm.statistics"), cuda_node<Apply>("BatchNorm.apply")};
+}
+
+}  // namespace indrnn::cuda

@@ -1,0 +1,263 @@
+// BatchNorm over the samples of each time step ("frame-wise"):
+//   y_t = (x_t - mean_t) r_t * weight + bias,  r_t = 1 / sqrt(variance_t + epsilon)
+//   dx_t = weight r_t (dy_t - mean(dy_t) - (x_t - mean_t) r_t^2 mean(dy_t (x_t - mean_t)))
+// One thread takes one feature of one step and walks the samples, whose numbers are `features` apart: a step's rows stay
+// in the cache between the passes over them. Outside training the running statistics of the step are used.
+#include <cmath>
+#include <vector>
+
+#include "device/column_sums.cuh"
+#include "device/random.cuh"
+#include "device/walk.cuh"
+#include "executor/runner.hpp"
+#include "layers/layer.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+// Of one window, [steps, F] each.
+template <class T>
+struct StepMemory {
+  T *mean, *inverse;
+  double *variance;       // of the batch, for the running statistics
+  double* counts;         // samples that reach the step
+  double *sums, *products;  // of dy and of dy (x - mean) r
+
+  static std::size_t bytes(std::int64_t steps, std::int64_t features) {
+    const auto size = static_cast<std::size_t>(steps * features);
+    return 4 * size * sizeof(double) + 2 * size * sizeof(T);
+  }
+  StepMemory(double* memory, std::int64_t size)
+      : variance(memory), counts(memory + size), sums(memory + 2 * size), products(memory + 3 * size) {
+    mean = reinterpret_cast<T*>(memory + 4 * size);
+    inverse = mean + size;
+  }
+};
+
+// Place of a step in the running statistics [4 N + 1, F].
+struct RunningRow {
+  const CallNumbers* numbers;
+  std::int64_t time_steps, first_step;
+  __device__ std::int64_t of(std::int64_t step) const {
+    const std::int64_t start = load_constant(&numbers->start_step);
+    const std::int64_t row = (start < 2 * time_steps ? start : 2 * time_steps) + first_step + step;
+    return row < 4 * time_steps ? row : 4 * time_steps;
+  }
+};
+
+// What all kernels read. Threads are (step, feature) columns.
+template <class T>
+struct StepNorm {
+  Rows rows;
+  const T* x;  // [steps, B, F]
+  StepMemory<T> m;
+  const T *weight, *bias;
+  T *running_mean, *running_variance;
+  RunningRow running;
+  double epsilon;
+  bool training;
+
+  __device__ bool is_real(std::int64_t step, std::int64_t sample) const {
+    return rows.lengths == nullptr || step < valid_steps(rows, sample);
+  }
+  __device__ std::int64_t at(std::int64_t step, std::int64_t sample, std::int64_t f) const {
+    return (step * rows.batch + sample) * rows.features + f;
+  }
+};
+
+// Mean, variance and 1 / deviation of each step.
+template <class T>
+struct FindStatistics {
+  StepNorm<T> n;
+  __device__ void operator()(std::int64_t index) const {
+    const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
+    if (!n.training) {
+      const std::int64_t from = n.running.of(step) * n.rows.features + f;
+      store(n.m.mean + index, load(n.running_mean + from));
+      store(n.m.inverse + index, T(1) / std::sqrt(load(n.running_variance + from) + static_cast<T>(n.epsilon)));
+      return;
+    }
+    double count = 0.0, sum = 0.0, square = 0.0;
+    T shift = T(0);
+#pragma unroll 4
+    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
+      if (!n.is_real(step, sample)) continue;
+      const T value = load(n.x + n.at(step, sample, f));
+      if (count == 0.0) shift = value;  // the first sample's number keeps the sums small
+      const T difference = value - shift;
+      sum += static_cast<double>(difference);
+      square += static_cast<double>(difference * difference);
+      count += 1.0;
+    }
+    const double divisor = count > 0.0 ? count : 1.0;
+    const double mean = static_cast<double>(shift) + sum / divisor;
+    const double spread = (square - sum * sum / divisor) / divisor, variance = spread > 0.0 ? spread : 0.0;
+    store(n.m.mean + index, static_cast<T>(mean));
+    store(n.m.inverse + index, static_cast<T>(1.0 / std::sqrt(variance + n.epsilon)));
+    store(n.m.variance + index, variance);
+    store(n.m.counts + index, count);
+  }
+};
+
+// The running statistics of a step; steps beyond the table share its last row, in order.
+template <class T>
+struct Follow {
+  StepNorm<T> n;
+  double momentum;
+  __device__ void operator()(std::int64_t index) const {
+    const std::int64_t features = n.rows.features, first = index / features, f = index - first * features;
+    const std::int64_t row = n.running.of(first);
+    if (first > 0 && n.running.of(first - 1) == row) return;  // the thread of the first step of a row does them all
+    T* running_mean = n.running_mean + row * features + f;
+    T* running_variance = n.running_variance + row * features + f;
+    T mean = load(running_mean), variance = load(running_variance);
+    for (std::int64_t step = first; step < n.rows.steps && n.running.of(step) == row; ++step) {
+      const std::int64_t from = step * features + f;
+      const double count = load(n.m.counts + from);
+      if (count == 0.0) continue;
+      const double unbiased = load(n.m.variance + from) * (count > 1.0 ? count / (count - 1.0) : 1.0);
+      mean += static_cast<T>(momentum * (static_cast<double>(load(n.m.mean + from)) - static_cast<double>(mean)));
+      variance += static_cast<T>(momentum * (unbiased - static_cast<double>(variance)));
+    }
+    store(running_mean, mean);
+    store(running_variance, variance);
+  }
+};
+
+template <class T>
+struct ApplyStatistics {
+  StepNorm<T> n;
+  T* y;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const std::int64_t f = column % n.rows.features;
+    const T weight = load_constant(n.weight + f), bias = load_constant(n.bias + f);
+#pragma unroll 4
+    for (std::int64_t t = first; t < end; ++t) {
+      const std::int64_t at = t * n.rows.columns() + column, of_step = t * n.rows.features + f;
+      store(y + at, (load(n.x + at) - load(n.m.mean + of_step)) * load(n.m.inverse + of_step) * weight + bias);
+    }
+  }
+};
+
+// dx may lie over dy.
+template <class T>
+struct StepGradient {
+  StepNorm<T> n;
+  const T* dy;
+  T* dx;
+  __device__ void operator()(std::int64_t index) const {
+    const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
+    const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
+    double count = 0.0, sum = 0.0, product = 0.0;
+#pragma unroll 4
+    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
+      if (!n.is_real(step, sample)) continue;
+      const std::int64_t at = n.at(step, sample, f);
+      const T gradient = load(dy + at);
+      sum += static_cast<double>(gradient);
+      product += static_cast<double>(gradient * ((load(n.x + at) - mean) * inverse));
+      count += 1.0;
+    }
+    store(n.m.sums + index, sum);
+    store(n.m.products + index, product);
+    const double divisor = count > 0.0 ? count : 1.0;
+    const T scale = load_constant(n.weight + f) * inverse;
+    const T mean_dy = n.training ? static_cast<T>(sum / divisor) : T(0);
+    const T mean_product = n.training ? static_cast<T>(product / divisor) : T(0);
+#pragma unroll 4
+    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
+      const std::int64_t at = n.at(step, sample, f);
+      const T normal = (load(n.x + at) - mean) * inverse;
+      store(dx + at, n.is_real(step, sample) ? scale * (load(dy + at) - mean_dy - normal * mean_product) : T(0));
+    }
+  }
+};
+
+// dweight = sum of products, dbias = sum of sums, over the steps.
+template <class T>
+struct ParameterTerm {
+  StepMemory<T> m;
+  std::int64_t features;
+  __device__ void operator()(std::int64_t step, std::int64_t f, double* sums) const {
+    sums[0] += load(m.products + step * features + f);
+    sums[1] += load(m.sums + step * features + f);
+  }
+};
+
+template <class T>
+class StepNormRunner : public Runner<T> {
+ public:
+  StepNormRunner(const Graph& graph, const Node& node)
+      : Runner<T>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
+
+ protected:
+  StepNorm<T> norm(const Run<T>& run, int statistics_node) const {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    return {rows,
+            run.value(this->node_.inputs[0]),
+            {run.template node_memory<double>(statistics_node), rows.steps * rows.features},
+            run.parameter(this->node_.parameters[0]),
+            run.parameter(this->node_.parameters[1]),
+            run.buffer(this->node_.buffers[0]),
+            run.buffer(this->node_.buffers[1]),
+            {run.numbers, spec_.time_steps, rows.first_step},
+            spec_.epsilon,
+            run.mode().training};
+  }
+
+  nn::BatchNorm spec_;
+};
+
+template <class T>
+class StepStatistics : public StepNormRunner<T> {
+ public:
+  using StepNormRunner<T>::StepNormRunner;
+
+  NodeBytes bytes(const Sizes& sizes, Mode) const override {
+    const std::int64_t features = this->input_value().features;
+    return {.kept = StepMemory<T>::bytes(sizes.window_steps, features),
+            .scratch = column_sums_bytes(sizes.window_steps, features, 2)};
+  }
+
+  void forward(Run<T>& run) const override {
+    if (run.backward_pass) return;
+    const StepNorm<T> n = this->norm(run, this->node_.index);
+    const std::int64_t count = n.rows.batch == 0 ? 0 : n.rows.steps * n.rows.features;
+    launch_columns("batch_norm_step_statistics", run.stream, count, FindStatistics<T>{n});
+    if (!n.training || run.again) return;
+    launch_columns("batch_norm_step_running", run.stream, count, Follow<T>{n, this->spec_.momentum});
+  }
+
+  void backward(Run<T>& run) const override {
+    const StepNorm<T> n = this->norm(run, this->node_.index);
+    if (n.rows.elements() == 0) return;
+    launch_columns("batch_norm_step_backward", run.stream, n.rows.steps * n.rows.features,
+                   StepGradient<T>{n, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0])});
+    launch_column_sums<2, double>("batch_norm_step_gradients", run.stream, n.rows.steps, n.rows.features,
+                                  ParameterTerm<T>{n.m, n.rows.features},
+                                  AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
+                                                        run.parameter_gradient(this->node_.parameters[1])}},
+                                  run.template scratch<double>());
+  }
+};
+
+template <class T>
+class StepApply : public StepNormRunner<T> {
+ public:
+  using StepNormRunner<T>::StepNormRunner;
+
+  void forward(Run<T>& run) const override {
+    const StepNorm<T> n = this->norm(run, this->node_.index - 1);
+    launch_walk("batch_norm_step_forward", run.stream, n.rows, ApplyStatistics<T>{n, run.value(this->node_.outputs[0])});
+  }
+
+  void backward(Run<T>&) const override {}
+};
+
+}  // namespace
+
+std::vector<CudaNode> batch_norm_step_nodes() {
+  return {cuda_node<StepStatistics>("BatchNormStep.statistics"), cuda_node<StepApply>("BatchNormStep.apply")};
+}
+
+}  // namespace indrnn::cuda

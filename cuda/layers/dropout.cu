@@ -1,0 +1,64 @@
+// y = x * mask, mask [B, F] shared by all time steps: 0 with probability p, else 1 / (1 - p). Outside training y = x.
+// A thread draws the mask of its column and walks time: the mask is never stored.
+#include <vector>
+
+#include "device/random.cuh"
+#include "device/walk.cuh"
+#include "executor/runner.hpp"
+#include "layers/layer.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+template <class T>
+struct MultiplyMask {
+  const T* x;  // [steps, B, F]
+  T* y;
+  std::int64_t columns, features;
+  Chance dropped;
+  T kept;  // 1 / (1 - p)
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const std::int64_t sample = column / features;
+    const bool drop = dropped.happens(dropped.stream(), static_cast<std::uint64_t>(sample), column - sample * features);
+    const T factor = drop ? T(0) : kept;
+#pragma unroll 8
+    for (std::int64_t t = first; t < end; ++t) store(y + t * columns + column, load(x + t * columns + column) * factor);
+  }
+};
+
+template <class T>
+class Dropout : public Runner<T> {
+ public:
+  Dropout(const Graph& graph, const Node& node)
+      : Runner<T>(graph, node), p_(read_spec<nn::Dropout>(node.spec, node.path).p) {}
+
+  void forward(Run<T>& run) const override {
+    apply("dropout_forward", run, run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]));
+  }
+  void backward(Run<T>& run) const override {
+    apply("dropout_backward", run, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]));
+  }
+
+ private:
+  void apply(const char* name, Run<T>& run, const T* from, T* to) const {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    if (run.mode().training && p_ > 0.0) {
+      const Chance dropped{run.numbers, Purpose::dropout, static_cast<std::uint32_t>(this->node_.index),
+                           static_cast<float>(p_)};
+      const T kept = T(1) / (T(1) - static_cast<T>(p_));
+      launch_walk(name, run.stream, rows, MultiplyMask<T>{from, to, rows.columns(), rows.features, dropped, kept});
+    } else if (from != to && rows.elements() > 0) {
+      check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(rows.elements()) * sizeof(T), cudaMemcpyDeviceToDevice,
+                            run.stream),
+            "copying on the device");
+    }
+  }
+
+  double p_;
+};
+
+}  // namespace
+
+std::vector<CudaNode> dropout_nodes() { return {cuda_node<Dropout>("Dropout")}; }
+
+}  // namespace indrnn::cuda

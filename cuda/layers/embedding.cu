@@ -1,0 +1,174 @@
+// y = factor[index] table[index];  dtable[index] += factor[index] dy, where factor is 1 unless rows are dropped.
+//
+// Backward without atomics: a block takes one row of the table and one run of the batch's rows, looks through its indices
+// and adds the rows that are its own, in order. Few table rows leave room for many runs, whose sums a second kernel joins
+// in order. An index outside the table, which only arrays on the device can hold unseen, gives NaN and no gradient.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "device/random.cuh"
+#include "device/walk.cuh"
+#include "device/warp.cuh"
+#include "executor/runner.hpp"
+#include "layers/layer.hpp"
+#include "shared_memory.cuh"
+
+namespace indrnn::cuda {
+namespace {
+
+template <class T>
+struct Factor {
+  bool drops;
+  Chance dropped;
+  T kept;
+  __device__ T of(std::int64_t index) const {
+    if (!drops) return T(1);
+    return dropped.happens(dropped.stream(), 0, index) ? T(0) : kept;
+  }
+};
+
+constexpr int warps = 4;
+
+template <class T>
+__global__ void __launch_bounds__(32 * warps) embedding_forward(const std::int64_t* indices, std::int64_t rows,
+                                                                std::int64_t num, std::int64_t size, const T* table,
+                                                                Factor<T> factor, T* y) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
+  if (row >= rows) return;
+  const std::int64_t index = load(indices + row);
+  const bool inside = index >= 0 && index < num;
+  const T scale = inside ? factor.of(index) : T(NAN);
+  for (std::int64_t f = threadIdx.x; f < size; f += 32)
+    store(y + row * size + f, inside ? scale * load(table + index * size + f) : scale);
+}
+
+constexpr int threads = 128;
+constexpr std::int64_t run_rows = 4096;  // of the batch, that one block looks through
+constexpr std::int64_t most_partial_bytes = 64 * 1024 * 1024;
+
+std::int64_t count_runs(std::int64_t rows, std::int64_t table_bytes) {
+  const std::int64_t room = most_partial_bytes / std::max<std::int64_t>(1, table_bytes);
+  return std::clamp<std::int64_t>(divide_up(rows, run_rows), 1, std::max<std::int64_t>(1, std::min<std::int64_t>(room, 65535)));
+}
+
+template <class T>
+struct EmbeddingGradient {
+  const std::int64_t* indices;  // [rows of the batch]
+  const T* dy;                  // [rows of the batch, size]
+  Rows rows;                    // of indices
+  std::int64_t size, per_run;
+  Factor<T> factor;
+  T* gradient;  // [num, size], added to where there is one run
+  T* partial;   // [runs, num, size]
+};
+
+template <class T>
+__global__ void __launch_bounds__(threads) embedding_backward(EmbeddingGradient<T> g) {
+  // A bit for each row that is this block's.
+  unsigned* own = shared_array<unsigned, threads / 32, struct OwnRows>();
+  const std::int64_t index = blockIdx.x;
+  const std::int64_t first = blockIdx.y * g.per_run;
+  const std::int64_t end = first + g.per_run < g.rows.count() ? first + g.per_run : g.rows.count();
+  const T factor = g.factor.of(index);
+  // Features in turns of one for each thread; most tables need one turn.
+  for (std::int64_t turn = 0; turn < g.size; turn += threads) {
+    const std::int64_t f = turn + threadIdx.x;
+    double sum = 0.0;
+    for (std::int64_t start = first; start < end; start += threads) {
+      const std::int64_t row = start + threadIdx.x;
+      bool mine = row < end && load(g.indices + row) == index;
+      if (mine && g.rows.lengths != nullptr) {
+        const std::int64_t t = row / g.rows.batch;
+        mine = t < valid_steps(g.rows, row - t * g.rows.batch);
+      }
+      const unsigned bits = __ballot_sync(whole_warp, mine);
+      __syncthreads();  // the turn before may still read
+      if (threadIdx.x % 32 == 0) own[threadIdx.x / 32] = bits;
+      __syncthreads();
+      for (int word = 0; word < threads / 32 && f < g.size; ++word) {
+        for (unsigned left = own[word]; left != 0; left &= left - 1) {
+          const std::int64_t found = start + word * 32 + __ffs(static_cast<int>(left)) - 1;
+          sum += static_cast<double>(load(g.dy + found * g.size + f));
+        }
+      }
+    }
+    if (f >= g.size) continue;
+    const T total = factor * static_cast<T>(sum);
+    if (gridDim.y == 1) {
+      T* to = g.gradient + index * g.size + f;
+      store(to, load(to) + total);
+    } else {
+      store(g.partial + (blockIdx.y * std::int64_t{gridDim.x} + index) * g.size + f, total);
+    }
+  }
+}
+
+template <class T>
+struct JoinRuns {
+  const T* partial;
+  T* gradient;
+  std::int64_t elements, runs;
+  __device__ void operator()(std::int64_t element) const {
+    T sum = load(gradient + element);
+#pragma unroll 4
+    for (std::int64_t run = 0; run < runs; ++run) sum += load(partial + run * elements + element);
+    store(gradient + element, sum);
+  }
+};
+
+template <class T>
+class Embedding : public Runner<T> {
+ public:
+  Embedding(const Graph& graph, const Node& node)
+      : Runner<T>(graph, node), p_(read_spec<nn::Embedding>(node.spec, node.path).row_dropout) {}
+
+  NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
+    const std::int64_t runs = count_runs(sizes.window_steps * sizes.batch, table_bytes());
+    return {.scratch = mode.keep && runs > 1 ? static_cast<std::size_t>(runs * table_bytes()) : 0};
+  }
+
+  void forward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    launch({"embedding_forward", dim3(grid_size(rows.count(), warps)), dim3(32, warps), run.stream},
+           embedding_forward<T>, run.indices(this->node_.inputs[0]), rows.count(), num(), size(),
+           run.parameter(this->node_.parameters[0]), factor(run), run.value(this->node_.outputs[0]));
+  }
+
+  void backward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    if (rows.count() == 0) return;
+    const std::int64_t runs = count_runs(rows.count(), table_bytes());
+    T* gradient = run.parameter_gradient(this->node_.parameters[0]);
+    T* partial = run.template scratch<T>();
+    launch({"embedding_backward", dim3(static_cast<unsigned>(num()), static_cast<unsigned>(runs)), dim3(threads),
+            run.stream},
+           embedding_backward<T>,
+           EmbeddingGradient<T>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]), rows, size(),
+                                divide_up(rows.count(), runs), factor(run), gradient, partial});
+    if (runs == 1) return;
+    launch_columns("embedding_join", run.stream, num() * size(), JoinRuns<T>{partial, gradient, num() * size(), runs});
+  }
+
+ private:
+  const Shape& table() const {
+    return this->graph_.parameters[static_cast<std::size_t>(this->node_.parameters[0])].shape;
+  }
+  std::int64_t num() const { return table()[0]; }
+  std::int64_t size() const { return table()[1]; }
+  std::int64_t table_bytes() const { return num() * size() * static_cast<std::int64_t>(sizeof(T)); }
+  Factor<T> factor(const Run<T>& run) const {
+    return {run.mode().training && p_ > 0.0,
+            Chance{run.numbers, Purpose::row_dropout, static_cast<std::uint32_t>(this->node_.index),
+                   static_cast<float>(p_)},
+            T(1) / (T(1) - static_cast<T>(p_))};
+  }
+
+  double p_;
+};
+
+}  // namespace
+
+std::vector<CudaNode> embedding_nodes() { return {cuda_node<Embedding>("Embedding")}; }
+
+}  // namespace indrnn::cuda

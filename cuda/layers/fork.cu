@@ -1,0 +1,95 @@
+// Fork: one value read twice; dx = dy_1 + dy_2.   Join: y = [a, b], features side by side.
+#include <vector>
+
+#include "device/walk.cuh"
+#include "executor/runner.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+template <class T>
+struct AddGradients {
+  const T *first, *second;
+  T* dx;
+  std::int64_t columns;
+  __device__ void operator()(std::int64_t column, std::int64_t from, std::int64_t to) const {
+#pragma unroll 4
+    for (std::int64_t t = from; t < to; ++t) {
+      const std::int64_t at = t * columns + column;
+      store(dx + at, load(first + at) + load(second + at));
+    }
+  }
+};
+
+template <class T>
+class Fork : public Runner<T> {
+ public:
+  using Runner<T>::Runner;
+
+  void forward(Run<T>&) const override {}
+
+  void backward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    launch_walk("fork_backward", run.stream, rows,
+                AddGradients<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.outputs[1]),
+                                run.gradient(this->node_.inputs[0]), rows.columns()});
+  }
+};
+
+// Columns of the joined rows; `offset` is the first of the part's features among them.
+template <class T>
+struct JoinPart {
+  const T* from;  // [steps, B, F] or, the other way round, [steps, B, width]
+  T* to;
+  std::int64_t batch, features, width, offset;
+  bool split;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const std::int64_t sample = column / features, feature = column - sample * features;
+    const std::int64_t wide = sample * width + offset + feature;
+#pragma unroll 4
+    for (std::int64_t t = first; t < end; ++t) {
+      const std::int64_t part_at = t * batch * features + column, whole_at = t * batch * width + wide;
+      store(to + (split ? part_at : whole_at), load(from + (split ? whole_at : part_at)));
+    }
+  }
+};
+
+template <class T>
+class Join : public Runner<T> {
+ public:
+  using Runner<T>::Runner;
+
+  void forward(Run<T>& run) const override {
+    for_parts(run, [&](int input, JoinPart<T> part) {
+      part.from = run.value(input);
+      part.to = run.value(this->node_.outputs[0]);
+      launch_walk("join_forward", run.stream, run.rows(input), part);
+    });
+  }
+
+  void backward(Run<T>& run) const override {
+    for_parts(run, [&](int input, JoinPart<T> part) {
+      part.from = run.gradient(this->node_.outputs[0]);
+      part.to = run.gradient(input);
+      part.split = true;
+      launch_walk("join_backward", run.stream, run.rows(input), part);
+    });
+  }
+
+ private:
+  template <class Use>
+  void for_parts(const Run<T>& run, const Use& use) const {
+    std::int64_t offset = 0;
+    for (int input : this->node_.inputs) {
+      const Rows rows = run.rows(input);
+      use(input, JoinPart<T>{nullptr, nullptr, rows.batch, rows.features, this->output_value().features, offset, false});
+      offset += rows.features;
+    }
+  }
+};
+
+}  // namespace
+
+std::vector<CudaNode> fork_nodes() { return {cuda_node<Fork>("Fork"), cuda_node<Join>("Join")}; }
+
+}  // namespace indrnn::cuda

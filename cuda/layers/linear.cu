@@ -1,0 +1,77 @@
+// y = W x + b;  dW = dy^T x, db = sum dy, dx = dy W.   Weight [O, I] row-major, all rows of a window in one product.
+#include <vector>
+
+#include "device/column_sums.cuh"
+#include "device/walk.cuh"
+#include "executor/runner.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+// y += bias
+template <class T>
+struct AddBias {
+  T* y;
+  const T* bias;
+  std::int64_t columns, features;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const T b = load_constant(bias + column % features);
+#pragma unroll 4
+    for (std::int64_t t = first; t < end; ++t) store(y + t * columns + column, load(y + t * columns + column) + b);
+  }
+};
+
+template <class T>
+struct ColumnTerm {
+  const T* dy;  // [rows, columns]
+  std::int64_t columns;
+  __device__ void operator()(std::int64_t row, std::int64_t column, T* sums) const {
+    sums[0] += load(dy + row * columns + column);
+  }
+};
+
+template <class T>
+class Linear : public Runner<T> {
+ public:
+  using Runner<T>::Runner;
+
+  NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
+    if (!mode.keep || !has_bias()) return {};
+    return {.scratch = column_sums_bytes(this->steps(sizes) * sizes.batch, this->output_value().features, 1)};
+  }
+
+  void forward(Run<T>& run) const override {
+    const int output = this->node_.outputs[0];
+    const Rows rows = run.rows(output);
+    run.context->matmul().multiply_transposed(rows.count(), rows.features, this->input_value().features,
+                                              run.value(this->node_.inputs[0]), weight(run), run.value(output));
+    if (!has_bias()) return;
+    launch_walk("add_bias", run.stream, rows,
+                AddBias<T>{run.value(output), run.parameter(this->node_.parameters[1]), rows.columns(), rows.features});
+  }
+
+  void backward(Run<T>& run) const override {
+    const int input = this->node_.inputs[0];
+    const std::int64_t rows = run.rows(input).count();
+    const std::int64_t inputs = this->input_value().features, outputs = this->output_value().features;
+    const T* dy = run.gradient(this->node_.outputs[0]);
+    if (has_bias()) {
+      launch_column_sums<1, T>("bias_gradient", run.stream, rows, outputs, ColumnTerm<T>{dy, outputs},
+                               AddToGradients<T, 1>{{run.parameter_gradient(this->node_.parameters[1])}},
+                               run.template scratch<double>());
+    }
+    const Matmul& matmul = run.context->matmul();
+    matmul.add_outer(outputs, inputs, rows, dy, run.value(input), run.parameter_gradient(this->node_.parameters[0]));
+    if (run.gradient_wanted(input)) matmul.multiply(rows, inputs, outputs, dy, weight(run), run.gradient(input));
+  }
+
+ private:
+  const T* weight(const Run<T>& run) const { return run.parameter(this->node_.parameters[0]); }
+  bool has_bias() const { return this->node_.parameters.size() > 1; }  // unless the recurrence behind adds it
+};
+
+}  // namespace
+
+std::vector<CudaNode> linear_nodes() { return {cuda_node<Linear>("Linear")}; }
+
+}  // namespace indrnn::cuda

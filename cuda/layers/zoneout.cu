@@ -1,0 +1,184 @@
+// The recurrence with zoneout (Krueger et al. 2017):  a_t = act(z_t + bias + u h_{t-1}),
+//   in training   h_t = h_{t-1} where a coin falls with probability p, else a_t   (per step, sample and neuron)
+//   otherwise     h_t = p h_{t-1} + (1 - p) a_t
+// Backward, with g the gradient of h_t:  dz_t = w act'(a_t) g,  gradient of h_{t-1} = (1 - w) g + u dz_t,
+// where w is the weight that a_t had in h_t. a_t is made again from z_t, which is kept.
+#include <vector>
+
+#include "device/column_sums.cuh"
+#include "device/random.cuh"
+#include "executor/runner.hpp"
+#include "layers/layer.hpp"
+#include "layers/recurrence.cuh"
+#include "layers/recurrence_sums.cuh"
+
+namespace indrnn::cuda {
+namespace {
+
+// The weight of a_t in h_t.
+template <class T>
+struct Weight {
+  bool training;
+  T fixed;  // 1 - p, outside training
+  Chance keeps;
+  std::int64_t first_step, blocks_per_step;
+
+  __device__ T at(const RandomStream& random, std::int64_t sample, std::int64_t feature, std::int64_t t) const {
+    if (!training) return fixed;
+    const std::int64_t block = (first_step + t) * blocks_per_step;
+    return keeps.happens(random, static_cast<std::uint64_t>(sample), feature, block) ? T(0) : T(1);
+  }
+};
+
+// Loads of so many steps are under way at once; the rest of a step, a draw, takes longer than they do.
+constexpr int depth = 4;
+
+template <class T, class A>
+__global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, Weight<T> weight) {
+  const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (index >= r.rows.columns()) return;
+  const Column<true> column(r.rows, r.resets, index);
+  const RandomStream random = weight.keeps.stream();
+  const T u = load_constant(r.u + column.feature);
+  const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
+  T h = load(r.before + index);
+  for (std::int64_t first = 0; first < column.valid; first += depth) {
+    T z[depth];
+#pragma unroll
+    for (int k = 0; k < depth; ++k)
+      z[k] = first + k < column.valid ? load(r.z + (first + k) * column.stride + index) : T(0);
+#pragma unroll
+    for (int k = 0; k < depth; ++k) {
+      const std::int64_t t = first + k;
+      if (t >= column.valid) break;
+      if (column.is_reset(t)) h = T(0);
+      const T w = weight.at(random, column.sample, column.feature, t);
+      const T a = A::value(z[k] + bias + u * h);
+      h = (T(1) - w) * h + w * a;
+      store(r.h + t * column.stride + index, h);
+    }
+  }
+  for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
+  store(r.behind + index, h);
+}
+
+template <class T, class A>
+__global__ void __launch_bounds__(128) zoneout_backward(RecurrenceBackward<T> r, const T* z, const T* biases,
+                                                        Weight<T> weight) {
+  const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (index >= r.rows.columns()) return;
+  const Column<true> column(r.rows, r.resets, index);
+  for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
+  const RandomStream random = weight.keeps.stream();
+  const T u = load_constant(r.u + column.feature);
+  const T bias = biases != nullptr ? load_constant(biases + column.feature) : T(0);
+  BackwardSums<T> sums{load(r.state_gradient + index), {}, {}};
+  for (std::int64_t last = column.valid - 1; last >= 0; last -= depth) {
+    T dh[depth], inner_z[depth], before[depth];
+#pragma unroll
+    for (int k = 0; k < depth; ++k) {
+      const std::int64_t t = last - k, at = t * column.stride + index;
+      dh[k] = t >= 0 ? load(r.dh + at) : T(0);
+      inner_z[k] = t >= 0 ? load(z + at) : T(0);
+      before[k] = t > 0 ? load(r.h + at - column.stride) : load(r.before + index);
+    }
+#pragma unroll
+    for (int k = 0; k < depth; ++k) {
+      const std::int64_t t = last - k;
+      if (t < 0) break;
+      const bool reset = column.is_reset(t);
+      const T previous = reset ? T(0) : before[k];
+      const T w = weight.at(random, column.sample, column.feature, t);
+      const T gradient = dh[k] + sums.g;
+      const T inner = w * A::gradient(A::value(inner_z[k] + bias + u * previous), gradient);
+      store(r.dz + t * column.stride + index, inner);
+      sums.du.add(inner * previous);
+      sums.dbias.add(inner);
+      sums.g = reset ? T(0) : (T(1) - w) * gradient + u * inner;
+    }
+    sums.du.flush();
+    sums.dbias.flush();
+  }
+  store(r.state_gradient + index, sums.g);
+  store(r.du + index, sums.du.total);
+  if (r.dbias != nullptr) store(r.dbias + index, sums.dbias.total);
+}
+
+template <class T>
+class Zoneout : public Runner<T> {
+ public:
+  Zoneout(const Graph& graph, const Node& node) : Runner<T>(graph, node) {
+    const auto spec = read_spec<nn::Recurrence>(node.spec, node.path);
+    activation_ = *find_activation(spec.activation);
+    p_ = spec.zoneout;
+  }
+
+  NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
+    if (!mode.keep) return {};
+    const std::int64_t features = this->input_value().features;
+    return {.scratch = recurrence_sums_bytes(sizes.batch, features, 1)};
+  }
+
+  void forward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    const RecurrenceForward<T> r{.rows = rows,
+                                 .z = run.value(this->node_.inputs[0]),
+                                 .h = run.value(this->node_.outputs[0]),
+                                 .u = run.parameter(this->node_.parameters[0]),
+                                 .bias = bias(run),
+                                 .before = run.state_before(this->node_.state),
+                                 .behind = run.state_behind(this->node_.state),
+                                 .resets = run.window_resets()};
+    dispatch_activation(activation_, [&](auto a) {
+      launch_columns_of("zoneout_forward", run, rows, zoneout_forward<T, decltype(a)>, r, weight(run, rows));
+    });
+  }
+
+  void backward(Run<T>& run) const override {
+    const Rows rows = run.rows(this->node_.inputs[0]);
+    const RecurrenceSums sums(run.template scratch<double>(), rows.batch, rows.features, 1,
+                              this->node_.fused_bias >= 0);
+    const RecurrenceBackward<T> r{.rows = rows,
+                                  .dh = run.gradient(this->node_.outputs[0]),
+                                  .h = run.value(this->node_.outputs[0]),
+                                  .dz = run.gradient(this->node_.inputs[0]),
+                                  .u = run.parameter(this->node_.parameters[0]),
+                                  .before = run.state_before(this->node_.state),
+                                  .state_gradient = run.state_gradient(this->node_.state),
+                                  .resets = run.window_resets(),
+                                  .du = sums.du,
+                                  .dbias = sums.dbias};
+    dispatch_activation(activation_, [&](auto a) {
+      launch_columns_of("zoneout_backward", run, rows, zoneout_backward<T, decltype(a)>, r,
+                        static_cast<const T*>(run.value(this->node_.inputs[0])), bias(run), weight(run, rows));
+    });
+    add_recurrence_sums(run.stream, sums, run.parameter_gradient(this->node_.parameters[0]),
+                        sums.dbias == nullptr ? nullptr : run.parameter_gradient(this->node_.fused_bias));
+  }
+
+ private:
+  const T* bias(const Run<T>& run) const {
+    return this->node_.fused_bias < 0 ? nullptr : run.parameter(this->node_.fused_bias);
+  }
+
+  Weight<T> weight(const Run<T>& run, const Rows& rows) const {
+    return {run.mode().training, static_cast<T>(1.0 - p_),
+            Chance{run.numbers, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index), static_cast<float>(p_)},
+            rows.first_step, divide_up(rows.features, 4)};
+  }
+
+  template <class... Parameters, class... Arguments>
+  static void launch_columns_of(const char* name, const Run<T>& run, const Rows& rows, void (*kernel)(Parameters...),
+                                const Arguments&... arguments) {
+    launch({name, dim3(grid_size(rows.columns(), walk_threads)), dim3(walk_threads), run.stream}, kernel, arguments...);
+  }
+
+  cpu::Activation activation_;
+  double p_;
+};
+
+}  // namespace
+
+std::vector<CudaNode> zoneout_nodes() { return {cuda_node<Zoneout>("Zoneout")}; }
+
+}  // namespace indrnn::cuda

@@ -1,0 +1,88 @@
+// loss = mean over counted rows of log(sum exp(x)) - x[target];  gradient = (softmax - one_hot) / counted rows.
+// A warp, or a block where there are many classes, takes a row: maximum, sum of exponentials, gradient. Reads the logits
+// three times, the second and third time from the cache, and writes the gradient once.
+#include <cmath>
+
+#include "core/dispatch.hpp"
+#include "losses/rows.cuh"
+#include "runtime/context.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+template <class T>
+struct LossRows {
+  std::int64_t classes;
+  const T* logits;
+  const std::int64_t* targets;
+  const std::uint8_t* mask;
+  T* gradient;  // or nullptr
+  double* losses;  // [rows]
+  RowCount count;
+};
+
+// gradient may be logits: each number is written by the thread that alone reads it, but for the target's.
+template <int threads, class T>
+__global__ void __launch_bounds__(threads) softmax_cross_entropy_rows(LossRows<T> r) {
+  const std::int64_t row = blockIdx.x;
+  const T* x = r.logits + row * r.classes;
+  T* gradient = r.gradient == nullptr ? nullptr : r.gradient + row * r.classes;
+  const bool counts = r.mask == nullptr || load(r.mask + row) != 0;
+  const std::int64_t target = counts ? load(r.targets + row) : 0;
+  const bool inside = target >= 0 && target < r.classes;
+  const double target_logit = inside ? static_cast<double>(load(x + target)) : NAN;
+  T highest = -T(INFINITY);
+  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads) {
+    const T value = load(x + c);
+    highest = value > highest ? value : highest;
+  }
+  highest = block_maximum<threads>(highest);
+  double sum = 0.0;
+  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads) sum += static_cast<double>(std::exp(load(x + c) - highest));
+  sum = block_sum<threads>(sum);
+  __syncthreads();  // all have read the target's logit
+  const double scale = r.count.scale();
+  if (gradient != nullptr) {
+    const double factor = scale / sum;
+    for (std::int64_t c = threadIdx.x; c < r.classes; c += threads) {
+      const double exponential = static_cast<double>(std::exp(load(x + c) - highest));
+      const double value = c == target ? (exponential / sum - 1.0) * scale : exponential * factor;
+      store(gradient + c, counts ? static_cast<T>(value) : T(0));
+    }
+  }
+  if (threadIdx.x == 0) {
+    const double loss = std::log(sum) - (target_logit - static_cast<double>(highest));
+    store(r.losses + row, counts ? loss : 0.0);
+  }
+}
+
+struct RowLoss {
+  const double* losses;
+  __device__ double operator()(std::int64_t row) const { return load(losses + row); }
+};
+
+constexpr std::int64_t many_classes = 1024;
+
+}  // namespace
+
+void Context::softmax_cross_entropy(const CrossEntropyCall& call) {
+  const DeviceGuard guard(device_);
+  double* memory = reinterpret_cast<double*>(
+      scratch(total_bytes + static_cast<std::size_t>(call.rows + 32) * sizeof(double)));
+  double* losses = memory + most_total_blocks + 32;
+  const RowCount count = count_rows(queue(), call.mask, call.rows, memory);
+  dispatch_float(call.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const LossRows<T> rows{call.classes, static_cast<const T*>(call.logits), call.targets, call.mask,
+                           static_cast<T*>(call.gradient), losses, count};
+    const auto grid = static_cast<unsigned>(call.rows);
+    if (call.classes > many_classes) {
+      launch({"softmax_cross_entropy", dim3(grid), dim3(256), queue()}, softmax_cross_entropy_rows<256, T>, rows);
+    } else {
+      launch({"softmax_cross_entropy", dim3(grid), dim3(32), queue()}, softmax_cross_entropy_rows<32, T>, rows);
+    }
+  });
+  launch_total("sum_losses", queue(), call.rows, RowLoss{losses}, StoreMean{call.loss, count, 1.0}, memory);
+}
+
+}  // namespace indrnn::cuda

@@ -1,0 +1,43 @@
+// Matrix products by cuBLAS, in the row-major terms of the engine. Sizes above 2^31 - 1 are refused.
+#pragma once
+
+#include <cublas_v2.h>
+
+#include <cstdint>
+
+#include "runtime/handles.hpp"
+
+namespace indrnn::cuda {
+
+enum class Accumulate : bool { no, yes };
+
+class Matmul {
+ public:
+  // The device must be current. INDRNN_CUDA_TF32=1 in the environment lets float32 products round their factors to
+  // TF32.
+  explicit Matmul(cudaStream_t stream);
+  ~Matmul();
+  Matmul(const Matmul&) = delete;
+  Matmul& operator=(const Matmul&) = delete;
+
+  // c [m, n] = a [m, k] b [n, k]^T
+  template <class T>
+  void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+  // c [m, n] = a [m, k] b [k, n]
+  template <class T>
+  void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+  // c [m, n] += a [k, m]^T b [k, n]
+  template <class T>
+  void add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+
+ private:
+  template <class T>
+  void run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+           std::int64_t lda, const T* b, std::int64_t ldb, Accumulate accumulate, T* c) const;
+
+  cublasHandle_t handle_ = nullptr;
+  DeviceMemory workspace_;  // of our own, so that captured products find it again
+  bool tf32_ = false;
+};
+
+}  // namespace indrnn::cuda

@@ -1,0 +1,86 @@
+#include "runtime/staging.hpp"
+
+#include <cstring>
+
+#include "indrnn/error.hpp"
+
+namespace indrnn::cuda {
+namespace {
+
+constexpr std::size_t alignment = 256;
+
+std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+void refuse_capture(cudaStream_t stream) {
+  if (!is_capturing(stream)) return;
+  throw DeviceError("[cuda] a step can be captured only if all its arrays and states lie on the device; got a host array");
+}
+
+}  // namespace
+
+bool is_device_pointer(const void* pointer) {
+  if (pointer == nullptr) return false;
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, pointer), "asking where an array lies");
+  return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+}
+
+bool is_capturing(cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &status), "asking whether work is being captured");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+void StagingIn::begin(std::size_t bytes, cudaStream_t stream) {
+  used_ = 0;
+  if (bytes == 0) return;
+  refuse_capture(stream);
+  if (in_flight_) check(cudaEventSynchronize(read_.get()), "waiting for a copy to the device");
+  in_flight_ = false;
+  const std::size_t needed = bytes + 8 * alignment;  // each of the few arrays starts aligned
+  if (needed > memory_.bytes()) memory_ = allocate_pinned(needed);
+}
+
+Source StagingIn::stage(const void* from, std::size_t bytes) {
+  if (is_device_pointer(from)) return {from, cudaMemcpyDeviceToDevice};
+  if (bytes == 0) return {};
+  std::byte* place = memory_.as<std::byte>() + used_;
+  std::memcpy(place, from, bytes);
+  used_ += round_up(bytes);
+  return {place, cudaMemcpyHostToDevice};
+}
+
+void StagingIn::end(cudaStream_t stream) {
+  if (used_ == 0) return;
+  check(cudaEventRecord(read_.get(), stream), "marking a copy to the device");
+  in_flight_ = true;
+}
+
+void StagingOut::begin(std::size_t bytes) {
+  used_ = 0;
+  pending_.clear();
+  const std::size_t needed = bytes == 0 ? 0 : bytes + 8 * alignment;
+  if (needed > memory_.bytes()) memory_ = allocate_pinned(needed);
+}
+
+void StagingOut::fetch(const void* from, void* to, std::size_t bytes, cudaStream_t stream) {
+  if (bytes == 0) return;
+  if (is_device_pointer(to)) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copying on the device");
+    return;
+  }
+  refuse_capture(stream);
+  check(cudaMemcpyAsync(memory_.as<std::byte>() + used_, from, bytes, cudaMemcpyDeviceToHost, stream),
+        "copying to the host");
+  pending_.push_back({to, used_, bytes});
+  used_ += round_up(bytes);
+}
+
+void StagingOut::end(cudaStream_t stream) {
+  if (pending_.empty()) return;
+  check(cudaStreamSynchronize(stream), "waiting for the device");
+  for (const Pending& each : pending_) std::memcpy(each.to, memory_.as<std::byte>() + each.offset, each.bytes);
+  pending_.clear();
+}
+
+}  // namespace indrnn::cuda
