@@ -60,7 +60,15 @@ Context::Context(int device) : device_(device) {
   matmul_ = std::make_unique<Matmul>(queue());
 }
 
-Context::~Context() { cudaStreamSynchronize(queue()); }
+Context::~Context() {
+  const DeviceGuard guard(device_);
+  if (capturing()) {  // what was begun and not ended
+    cudaGraph_t graph = nullptr;
+    cudaStreamEndCapture(queue(), &graph);
+    if (graph != nullptr) cudaGraphDestroy(graph);
+  }
+  cudaStreamSynchronize(queue());
+}
 
 std::shared_ptr<void> Context::allocate(std::size_t bytes) {
   const DeviceGuard guard(device_);

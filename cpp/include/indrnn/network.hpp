@@ -101,7 +101,9 @@ class INDRNN_API Network {
   // x [T, B, I] or int64 [T, B]; overwrites y; state in: before the first step, out: after the last real step
   // of each sample.
   void forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options = {});
-  Tensor forward(ConstTensorView x, const ForwardOptions& options = {});  // from a zero state
+  // From a zero state; the final state is not kept.
+  void forward(ConstTensorView x, TensorView y, const ForwardOptions& options);
+  Tensor forward(ConstTensorView x, const ForwardOptions& options = {});
 
   // Gradients of the last forward that kept them. dy like y; ADDS into gradients(); overwrites dx [T, B, I]
   // unless it is empty. dstate in: gradient of the final state, out: gradient of the initial state; nullptr:

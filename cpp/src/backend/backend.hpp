@@ -20,9 +20,9 @@ struct ForwardCall {
   Mode mode;
   std::int64_t time_steps = 0;
   std::int64_t batch = 0;
-  const void* x = nullptr;                // [T, B, I], or int64 [T, B]
-  void* y = nullptr;                      // [T, B, O] or [B, O]
-  void* state = nullptr;                  // flat; in: initial, out: final; nullptr (not on the CPU): zero, not wanted
+  const void* x = nullptr;  // [T, B, I], or int64 [T, B]
+  void* y = nullptr;        // [T, B, O] or [B, O]
+  void* state = nullptr;    // flat; in: initial, out: final; nullptr (not on the CPU): zero, not wanted
   const std::int64_t* lengths = nullptr;  // [B] or nullptr
   const std::uint8_t* resets = nullptr;   // [T, B] or nullptr
   std::uint64_t seed = 0;

@@ -25,8 +25,8 @@ struct CrossEntropyCall {
   const void* logits = nullptr;           // [rows, classes]
   const std::int64_t* targets = nullptr;  // [rows]; one outside [0, classes) makes the loss NaN
   const std::uint8_t* mask = nullptr;     // [rows] or nullptr; 0: does not count
-  void* gradient = nullptr;               // [rows, classes], overwritten; nullptr: not wanted; may be `logits`
-  double* loss = nullptr;                 // [1], overwritten
+  void* gradient = nullptr;  // [rows, classes], overwritten; nullptr: not wanted; may be `logits`
+  double* loss = nullptr;    // [1], overwritten
 };
 
 // loss = mean over counted elements of (prediction - target)^2; all pointers to device memory.
@@ -44,7 +44,8 @@ struct SquaredErrorCall {
 // stays in place as long as captured work is launched: options are read, and the step is counted, at each launch.
 struct AdamCall {
   DType dtype = DType::float32;
-  const std::vector<optim::ParameterBlock>* blocks = nullptr;  // the same vector in every call of one optimizer
+  const std::vector<optim::ParameterBlock>* blocks =
+      nullptr;  // the same vector in every call of one optimizer
   void* weight = nullptr;
   const void* gradient = nullptr;
   void* first_moment = nullptr;
@@ -84,9 +85,9 @@ class DeviceContext {
   // From the host: `from` may be used again at once. To the host: waits until `to` is written.
   virtual void upload(const void* from, void* to, std::size_t bytes) = 0;
   virtual void download(const void* from, void* to, std::size_t bytes) = 0;
-  virtual void synchronize() = 0;                  // waits for all work
-  virtual void wait_for(void* other_stream) = 0;   // what is given here later runs behind what is there now
-  virtual void let_wait(void* other_stream) = 0;   // what is given there later runs behind what is here now
+  virtual void synchronize() = 0;                 // waits for all work
+  virtual void wait_for(void* other_stream) = 0;  // what is given here later runs behind what is there now
+  virtual void let_wait(void* other_stream) = 0;  // what is given there later runs behind what is here now
 
   virtual void softmax_cross_entropy(const CrossEntropyCall& call) = 0;
   virtual void mean_squared_error(const SquaredErrorCall& call) = 0;

@@ -19,7 +19,8 @@ struct RandomCounters {
 class RandomStream {
  public:
   // owner: the parameter or node that draws; call: how often it drew before.
-  INDRNN_HOST_DEVICE RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t owner, std::uint64_t call)
+  INDRNN_HOST_DEVICE RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t owner,
+                                  std::uint64_t call)
       : key_(seed + 0x9E3779B97F4A7C15U * (call >> 32)),
         high_((static_cast<std::uint64_t>(static_cast<std::uint32_t>(call)) << 32) |
               (static_cast<std::uint64_t>(purpose) << 24) | owner) {}

@@ -86,7 +86,8 @@ void check_tensors(const Graph& graph, DType dtype, const Tensors& tensors) {
   for (const Buffer& buffer : graph.buffers) check(buffer.name, buffer.shape);
   if (!missing.empty()) throw InvalidArgument("tensors are missing: " + missing);
   for (const auto& [name, tensor] : tensors) {
-    if (!expected.contains(name) && extra.size() < 400) extra += (extra.empty() ? "" : ", ") + name.substr(0, 80);
+    if (!expected.contains(name) && extra.size() < 400)
+      extra += (extra.empty() ? "" : ", ") + name.substr(0, 80);
   }
   if (!extra.empty()) throw InvalidArgument("it has tensors that its layers do not have: " + extra);
 }

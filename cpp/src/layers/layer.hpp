@@ -58,7 +58,7 @@ template <class Spec>
 Spec read_spec(const nn::LayerSpec& generic, const std::string& path);
 
 [[noreturn]] INDRNN_API void throw_field_error(const std::string& path, const std::string& type,
-                                    const std::string& message);
+                                               const std::string& message);
 
 }  // namespace indrnn
 

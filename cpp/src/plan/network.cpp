@@ -36,6 +36,9 @@ struct Network::Implementation {
     return context == nullptr || !context->is_device_memory(pointer);
   }
 
+  // state nullptr: zero, not wanted; on devices that can do without.
+  void forward(ConstTensorView x, TensorView y, State* state, const ForwardOptions& call);
+
   Mode mode_of(bool training, bool keep) const {
     keep = keep || training;
     return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
@@ -151,52 +154,62 @@ State Network::initial_state(std::int64_t batch) const {
   return state;
 }
 
-void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
-  Implementation& self = *implementation_;
-  check_input("forward", self.graph, self.options.dtype, x, false);
+void Network::Implementation::forward(ConstTensorView x, TensorView y, State* state,
+                                      const ForwardOptions& call) {
+  check_input("forward", graph, options.dtype, x, false);
   const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
-  check_view("forward", "y", y, self.options.dtype, output_shape(time_steps, batch));
-  check_state("forward", "state", self.graph, self.options.dtype, state, batch);
-  if (options.lengths.given()) check_view("forward", "lengths", options.lengths, DType::int64, {batch}, "[B]");
-  const bool lengths_readable = self.can_read(options.lengths.data);
-  if (lengths_readable) check_lengths("forward", options.lengths, time_steps, batch);
-  if (lengths_readable && self.can_read(x.data)) {
-    check_indices("forward", self.graph, x, options.lengths.as<std::int64_t>());
+  check_view("forward", "y", y, options.dtype, sequence_shape(time_steps, batch, output()));
+  if (state != nullptr) check_state("forward", "state", graph, options.dtype, *state, batch);
+  if (call.lengths.given()) check_view("forward", "lengths", call.lengths, DType::int64, {batch}, "[B]");
+  const bool lengths_readable = can_read(call.lengths.data);
+  if (lengths_readable) check_lengths("forward", call.lengths, time_steps, batch);
+  if (lengths_readable && can_read(x.data)) {
+    check_indices("forward", graph, x, call.lengths.as<std::int64_t>());
   }
-  if (options.resets.given()) {
-    check_view("forward", "resets", options.resets, DType::uint8, {time_steps, batch}, "[T, B]");
-    check_reads_forward("forward", self.graph, "resets are");
+  if (call.resets.given()) {
+    check_view("forward", "resets", call.resets, DType::uint8, {time_steps, batch}, "[T, B]");
+    check_reads_forward("forward", graph, "resets are");
   }
-  const Mode mode = self.mode_of(options.training, options.keep);
-  check_recompute(self.graph, mode);
+  const Mode mode = mode_of(call.training, call.keep);
+  check_recompute(graph, mode);
 
-  if (mode.keep) self.kept_time_steps = -1;  // until this one has succeeded
-  self.executor->forward({.mode = mode,
-                          .time_steps = time_steps,
-                          .batch = batch,
-                          .x = x.data,
-                          .y = y.data,
-                          .state = state.flat.data<void>(),
-                          .lengths = options.lengths.as<std::int64_t>(),
-                          .resets = options.resets.as<std::uint8_t>(),
-                          .seed = self.seed,
-                          .forwards = self.forwards,
-                          .start_step = state.steps,
-                          .network_seed = &self.seed,
-                          .network_forwards = &self.forwards});
+  if (mode.keep) kept_time_steps = -1;  // until this one has succeeded
+  executor->forward({.mode = mode,
+                     .time_steps = time_steps,
+                     .batch = batch,
+                     .x = x.data,
+                     .y = y.data,
+                     .state = state != nullptr ? state->flat.data<void>() : nullptr,
+                     .lengths = call.lengths.as<std::int64_t>(),
+                     .resets = call.resets.as<std::uint8_t>(),
+                     .seed = seed,
+                     .forwards = forwards,
+                     .start_step = state != nullptr ? state->steps : 0,
+                     .network_seed = &seed,
+                     .network_forwards = &forwards});
   if (mode.keep) {
-    self.kept_time_steps = time_steps;
-    self.kept_batch = batch;
+    kept_time_steps = time_steps;
+    kept_batch = batch;
   }
-  if (mode.training) ++self.forwards;
-  state.steps += time_steps;
+  if (mode.training) ++forwards;
+  if (state != nullptr) state->steps += time_steps;
+}
+
+void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
+  implementation_->forward(x, y, &state, options);
+}
+
+void Network::forward(ConstTensorView x, TensorView y, const ForwardOptions& options) {
+  if (context() != nullptr) return implementation_->forward(x, y, nullptr, options);
+  check_input("forward", implementation_->graph, implementation_->options.dtype, x, false);
+  State state = initial_state(x.shape[1]);
+  forward(x, y, state, options);
 }
 
 Tensor Network::forward(ConstTensorView x, const ForwardOptions& options) {
   check_input("forward", implementation_->graph, implementation_->options.dtype, x, false);
   Tensor y(output_shape(x.shape[0], x.shape[1]), implementation_->options.dtype);
-  State state = initial_state(x.shape[1]);
-  forward(x, y.view(), state, options);
+  forward(x, y.view(), options);
   return y;
 }
 
