@@ -31,8 +31,8 @@ inline std::size_t column_sums_bytes(std::int64_t rows, std::int64_t columns, in
 // term(row, column, sums): adds N numbers, of type Number, to sums.
 // finish(column, sums): what to do with the N float64 sums.
 template <int N, class Number, class Term, class Finish>
-__global__ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t rows_per_block, Term term, Finish finish,
-                         double* partial) {
+__global__ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t rows_per_block, Term term,
+                         Finish finish, double* partial) {
   const std::int64_t column = std::int64_t{blockIdx.x} * sum_columns + threadIdx.x;
   const std::int64_t first = blockIdx.y * rows_per_block;
   const std::int64_t end = first + rows_per_block < rows ? first + rows_per_block : rows;
@@ -54,7 +54,8 @@ __global__ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t r
   if (threadIdx.y != 0 || column >= columns) return;
   for (int n = 0; n < N; ++n) {
     double total = 0.0;
-    for (int lane = 0; lane < sum_lanes; ++lane) total += shared[(n * sum_lanes + lane) * sum_columns + threadIdx.x];
+    for (int lane = 0; lane < sum_lanes; ++lane)
+      total += shared[(n * sum_lanes + lane) * sum_columns + threadIdx.x];
     sums[n] = total;
   }
   if (gridDim.y == 1) return finish(column, sums);
@@ -62,7 +63,8 @@ __global__ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t r
 }
 
 template <int N, class Finish>
-__global__ void join_row_blocks(std::int64_t columns, std::int64_t blocks, Finish finish, const double* partial) {
+__global__ void join_row_blocks(std::int64_t columns, std::int64_t blocks, Finish finish,
+                                const double* partial) {
   const std::int64_t column = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (column >= columns) return;
   double sums[N] = {};
@@ -79,12 +81,12 @@ void launch_column_sums(const char* name, cudaStream_t stream, std::int64_t rows
                         const Term& term, const Finish& finish, double* scratch) {
   const std::int64_t blocks = sum_blocks(rows);
   const std::int64_t per_block = divide_up(rows, blocks);
-  launch({name, dim3(grid_size(columns, sum_columns), static_cast<unsigned>(blocks)), dim3(sum_columns, sum_lanes),
-          stream},
+  launch({name, dim3(grid_size(columns, sum_columns), static_cast<unsigned>(blocks)),
+          dim3(sum_columns, sum_lanes), stream},
          add_rows<N, Number, Term, Finish>, rows, columns, per_block, term, finish, scratch);
   if (blocks == 1) return;
-  launch({name, dim3(grid_size(columns, sum_columns)), dim3(sum_columns), stream}, join_row_blocks<N, Finish>, columns,
-         blocks, finish, static_cast<const double*>(scratch));
+  launch({name, dim3(grid_size(columns, sum_columns)), dim3(sum_columns), stream}, join_row_blocks<N, Finish>,
+         columns, blocks, finish, static_cast<const double*>(scratch));
 }
 
 // finish of sums that are added to N gradients [columns].

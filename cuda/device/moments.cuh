@@ -19,12 +19,14 @@ struct Moments {
   }
 };
 
-inline std::size_t moments_bytes(std::int64_t rows, std::int64_t columns) { return column_sums_bytes(rows, columns, 3); }
+inline std::size_t moments_bytes(std::int64_t rows, std::int64_t columns) {
+  return column_sums_bytes(rows, columns, 3);
+}
 
 // values.is_real(row), values.at(row, column); finish(column, moments).
 template <class T, class Values, class Finish>
-__global__ void add_moments(std::int64_t rows, std::int64_t columns, std::int64_t rows_per_block, Values values,
-                            Finish finish, double* partial) {
+__global__ void add_moments(std::int64_t rows, std::int64_t columns, std::int64_t rows_per_block,
+                            Values values, Finish finish, double* partial) {
   const std::int64_t column = std::int64_t{blockIdx.x} * sum_columns + threadIdx.x;
   const std::int64_t first = blockIdx.y * rows_per_block;
   const std::int64_t end = first + rows_per_block < rows ? first + rows_per_block : rows;
@@ -68,7 +70,8 @@ __global__ void add_moments(std::int64_t rows, std::int64_t columns, std::int64_
 }
 
 template <class Finish>
-__global__ void join_moments(std::int64_t columns, std::int64_t blocks, Finish finish, const double* partial) {
+__global__ void join_moments(std::int64_t columns, std::int64_t blocks, Finish finish,
+                             const double* partial) {
   const std::int64_t column = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (column >= columns) return;
   Moments moments;
@@ -85,12 +88,12 @@ template <class T, class Values, class Finish>
 void launch_moments(const char* name, cudaStream_t stream, std::int64_t rows, std::int64_t columns,
                     const Values& values, const Finish& finish, double* scratch) {
   const std::int64_t blocks = sum_blocks(rows);
-  launch({name, dim3(grid_size(columns, sum_columns), static_cast<unsigned>(blocks)), dim3(sum_columns, sum_lanes),
-          stream},
+  launch({name, dim3(grid_size(columns, sum_columns), static_cast<unsigned>(blocks)),
+          dim3(sum_columns, sum_lanes), stream},
          add_moments<T, Values, Finish>, rows, columns, divide_up(rows, blocks), values, finish, scratch);
   if (blocks == 1) return;
-  launch({name, dim3(grid_size(columns, sum_columns)), dim3(sum_columns), stream}, join_moments<Finish>, columns,
-         blocks, finish, static_cast<const double*>(scratch));
+  launch({name, dim3(grid_size(columns, sum_columns)), dim3(sum_columns), stream}, join_moments<Finish>,
+         columns, blocks, finish, static_cast<const double*>(scratch));
 }
 
 }  // namespace indrnn::cuda

@@ -24,7 +24,10 @@ struct Chance {
     const Random4 four = random.draw(row, first_block + index / 4);
     const int word = static_cast<int>(index % 4);
     // Indexed by constants: an index known at run time would put the four words into local memory.
-    const std::uint32_t chosen = word == 0 ? four.word[0] : word == 1 ? four.word[1] : word == 2 ? four.word[2] : four.word[3];
+    const std::uint32_t chosen = word == 0   ? four.word[0]
+                                 : word == 1 ? four.word[1]
+                                 : word == 2 ? four.word[2]
+                                             : four.word[3];
     return uniform_float(chosen) < p;
   }
 };

@@ -15,8 +15,8 @@ inline constexpr std::size_t total_bytes = most_total_blocks * sizeof(double);  
 
 // term(i): the double of number i.
 template <class Term>
-__global__ void __launch_bounds__(total_threads) add_run(std::int64_t count, std::int64_t per_block, Term term,
-                                                         double* partial) {
+__global__ void __launch_bounds__(total_threads)
+    add_run(std::int64_t count, std::int64_t per_block, Term term, double* partial) {
   const std::int64_t first = blockIdx.x * per_block;
   const std::int64_t end = first + per_block < count ? first + per_block : count;
   double sum = 0.0;
@@ -35,8 +35,8 @@ __global__ void __launch_bounds__(total_threads) join_runs(int blocks, Finish fi
 }
 
 template <class Term, class Finish>
-void launch_total(const char* name, cudaStream_t stream, std::int64_t count, const Term& term, const Finish& finish,
-                  double* scratch) {
+void launch_total(const char* name, cudaStream_t stream, std::int64_t count, const Term& term,
+                  const Finish& finish, double* scratch) {
   const std::int64_t blocks =
       std::clamp<std::int64_t>(divide_up(count, 4 * total_threads), 1, most_total_blocks);
   launch({name, dim3(static_cast<unsigned>(blocks)), dim3(total_threads), stream}, add_run<Term>, count,

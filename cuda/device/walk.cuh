@@ -36,7 +36,8 @@ void launch_walk(const char* name, cudaStream_t stream, const Rows& rows, const 
   const std::int64_t wanted = divide_up(rows.steps, shortest_slab);
   const std::int64_t slabs = wanted < most_slabs ? wanted : most_slabs;
   const std::int64_t slab = slabs == 0 ? 1 : divide_up(rows.steps, slabs);
-  launch({name, dim3(grid_size(rows.columns(), walk_threads), static_cast<unsigned>(divide_up(rows.steps, slab))),
+  launch({name,
+          dim3(grid_size(rows.columns(), walk_threads), static_cast<unsigned>(divide_up(rows.steps, slab))),
           dim3(walk_threads), stream},
          walk_columns<F>, rows.columns(), rows.steps, slab, f);
 }
@@ -50,7 +51,8 @@ __global__ void visit_columns(std::int64_t columns, F f) {
 
 template <class F>
 void launch_columns(const char* name, cudaStream_t stream, std::int64_t columns, const F& f) {
-  launch({name, dim3(grid_size(columns, walk_threads)), dim3(walk_threads), stream}, visit_columns<F>, columns, f);
+  launch({name, dim3(grid_size(columns, walk_threads)), dim3(walk_threads), stream}, visit_columns<F>,
+         columns, f);
 }
 
 }  // namespace indrnn::cuda

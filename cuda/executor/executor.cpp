@@ -30,11 +30,7 @@ class CudaExecutor : public Executor {
     }
   }
 
-  ~CudaExecutor() override {
-    // Work under way may still use what is freed now.
-    const DeviceGuard guard(context_->device_index());
-    cudaStreamSynchronize(context_->queue());
-  }
+  ~CudaExecutor() override { context_->settle(); }
 
   TensorView parameters() override { return {parameters_.get(), {graph_.parameter_elements}, dtype_of<T>}; }
   TensorView gradients() override { return {gradients_.get(), {graph_.parameter_elements}, dtype_of<T>}; }
@@ -89,7 +85,9 @@ class CudaExecutor : public Executor {
   }
 
  private:
-  static std::size_t flat_bytes(std::int64_t elements) { return static_cast<std::size_t>(elements) * sizeof(T); }
+  static std::size_t flat_bytes(std::int64_t elements) {
+    return static_cast<std::size_t>(elements) * sizeof(T);
+  }
 
   std::size_t value_bytes(int id, std::int64_t time_steps, std::int64_t batch) const {
     const Value& value = graph_.values[static_cast<std::size_t>(id)];
@@ -98,9 +96,10 @@ class CudaExecutor : public Executor {
   }
 
   Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch) const {
-    return make_plan(graph_, mode, time_steps, batch, sizeof(T), context_->multiprocessors(), [&](int node, const Sizes& sizes, Mode of_plan) {
-      return runners_[static_cast<std::size_t>(node)]->bytes(sizes, of_plan);
-    });
+    return make_plan(graph_, mode, time_steps, batch, sizeof(T), context_->multiprocessors(),
+                     [&](int node, const Sizes& sizes, Mode of_plan) {
+                       return runners_[static_cast<std::size_t>(node)]->bytes(sizes, of_plan);
+                     });
   }
 
   Run<T>& start(const ForwardCall& call) {
@@ -236,8 +235,9 @@ class CudaExecutor : public Executor {
 std::unique_ptr<Executor> make_executor(const Graph& graph, DType dtype, int device_index) {
   const int count = device_count();
   if (device_index >= count) {
-    throw DeviceError("[network] device 'cuda:" + std::to_string(device_index) + "' does not exist: this machine has " +
-                      std::to_string(count) + (count == 1 ? " CUDA device, 'cuda:0'" : " CUDA devices, counted from 0"));
+    throw DeviceError("[network] device 'cuda:" + std::to_string(device_index) +
+                      "' does not exist: this machine has " + std::to_string(count) +
+                      (count == 1 ? " CUDA device, 'cuda:0'" : " CUDA devices, counted from 0"));
   }
   const DeviceGuard guard(device_index);
   return dispatch_float(dtype, [&](auto zero) -> std::unique_ptr<Executor> {

@@ -12,7 +12,8 @@
 namespace indrnn::cuda {
 namespace {
 
-constexpr std::size_t alignment = 256;  // as cudaMalloc's, so that vector loads and cuBLAS find every array aligned
+constexpr std::size_t alignment =
+    256;  // as cudaMalloc's, so that vector loads and cuBLAS find every array aligned
 #ifdef INDRNN_CUDA_EMULATION
 constexpr std::size_t gap = 256;  // behind each array: the emulator finds who writes there
 #else
@@ -24,7 +25,8 @@ std::size_t bytes_of(Factors... factors) {
   std::size_t product = 1;
   for (std::size_t factor : {static_cast<std::size_t>(factors)...}) {
     if (factor != 0 && product > std::numeric_limits<std::size_t>::max() / 8 / factor) {
-      throw OutOfMemory("[network] the workspace for this time_steps, batch and width is larger than any memory");
+      throw OutOfMemory(
+          "[network] the workspace for this time_steps, batch and width is larger than any memory");
     }
     product *= factor;
   }
@@ -46,7 +48,8 @@ class PlanMaker {
     for (const Segment& segment : plan_.program.segments) {
       for (const Instruction& each : segment.forward) touch(each, step++, &Lives::forward);
     }
-    for (auto segment = plan_.program.segments.rbegin(); segment != plan_.program.segments.rend(); ++segment) {
+    for (auto segment = plan_.program.segments.rbegin(); segment != plan_.program.segments.rend();
+         ++segment) {
       for (const Instruction& each : segment->backward) touch(each, step++, &Lives::backward);
     }
     std::vector<Interval> intervals;
@@ -78,7 +81,8 @@ class PlanMaker {
       plan_.state_elements += static_cast<std::int64_t>(bytes_of(sizes.batch, state.features));
     }
     plan_.states = take_array(bytes_of(sizes.windows + 1, plan_.state_elements, element_bytes_));
-    if (plan_.program.mode.keep) plan_.state_gradients = take_array(bytes_of(plan_.state_elements, element_bytes_));
+    if (plan_.program.mode.keep)
+      plan_.state_gradients = take_array(bytes_of(plan_.state_elements, element_bytes_));
     if (sizes.windows > 1) {
       const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_bytes_;
       plan_.inputs = take_array(bytes_of(sizes.time_steps, sizes.batch, graph_.input_size, element));
@@ -134,8 +138,8 @@ class PlanMaker {
   // times over, what belongs to whole sequences has its place to itself.
   void add_intervals(const Storage& storage, Lives& lives, std::vector<Interval>& intervals) {
     const std::int64_t steps = storage.sequence ? plan_.sizes.window_steps : 1;
-    const std::size_t bytes = round_up(
-        bytes_of(steps, plan_.sizes.batch, storage.features, storage.indices ? sizeof(std::int64_t) : element_bytes_));
+    const std::size_t bytes = round_up(bytes_of(steps, plan_.sizes.batch, storage.features,
+                                                storage.indices ? sizeof(std::int64_t) : element_bytes_));
     const auto add = [&](int first, int last) {
       intervals.push_back({bytes, first, last});
       return static_cast<int>(intervals.size()) - 1;
@@ -143,8 +147,7 @@ class PlanMaker {
     const bool in_forward = lives.forward.first >= 0, in_backward = lives.backward.first >= 0;
     const bool throughout = !storage.sequence && plan_.sizes.windows > 1;
     if (throughout || (storage.full && in_forward && in_backward)) {
-      const int interval =
-          throughout ? add(0, steps_) : add(lives.forward.first, lives.backward.last);
+      const int interval = throughout ? add(0, steps_) : add(lives.forward.first, lives.backward.last);
       lives.forward.interval = lives.backward.interval = interval;
       return;
     }
@@ -165,7 +168,8 @@ void cut_windows(const Graph& graph, std::int64_t element_bytes, Mode mode, Size
   std::int64_t features = 0;
   for (const Value& value : graph.values) features += value.features;
   const std::int64_t step_bytes = std::max<std::int64_t>(1, sizes.batch * features * element_bytes);
-  const std::int64_t longest = std::clamp<std::int64_t>(tuning::window_bytes / step_bytes, 1, sizes.time_steps);
+  const std::int64_t longest =
+      std::clamp<std::int64_t>(tuning::window_bytes / step_bytes, 1, sizes.time_steps);
   sizes.windows = (sizes.time_steps + longest - 1) / longest;
   sizes.window_steps = (sizes.time_steps + sizes.windows - 1) / sizes.windows;
   sizes.windows = (sizes.time_steps + sizes.window_steps - 1) / sizes.window_steps;
@@ -173,8 +177,8 @@ void cut_windows(const Graph& graph, std::int64_t element_bytes, Mode mode, Size
 
 }  // namespace
 
-Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
-               int multiprocessors, const NodeBytesOf& node_bytes) {
+Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
+               std::size_t element_bytes, int multiprocessors, const NodeBytesOf& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
   plan.sizes = {.time_steps = time_steps,

@@ -38,7 +38,7 @@ struct Plan {
   Sizes sizes;
   // By value, in bytes from the workspace. What is not kept may lie in different places in the two passes.
   std::vector<std::size_t> forward_values, backward_values, gradients;
-  std::vector<std::size_t> node_memory;  // by node
+  std::vector<std::size_t> node_memory;     // by node
   std::vector<std::int64_t> state_offsets;  // by state: first element in a flat state, as in indrnn::State
   std::int64_t state_elements = 0;          // of a flat state
   std::size_t states = 0;                   // [windows + 1, state_elements]: window w walks from w to w + 1
@@ -52,8 +52,8 @@ struct Plan {
 };
 
 using NodeBytesOf = std::function<NodeBytes(int node, const Sizes&, Mode)>;
-Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
-               int multiprocessors, const NodeBytesOf& node_bytes);
+Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
+               std::size_t element_bytes, int multiprocessors, const NodeBytesOf& node_bytes);
 
 // JSON, for `indrnn info` and for tests.
 std::string describe(const Graph& graph, const Plan& plan);

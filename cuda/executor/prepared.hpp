@@ -15,7 +15,8 @@ class PreparedPlans {
   // Finds the plan of this size made before, or makes it by `make`; then there is memory enough for it.
   // Pointers stay valid until the next call.
   template <class Make>
-  const Plan& prepare(Context& context, Mode mode, std::int64_t time_steps, std::int64_t batch, const Make& make) {
+  const Plan& prepare(Context& context, Mode mode, std::int64_t time_steps, std::int64_t batch,
+                      const Make& make) {
     for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
       if (entry->mode == mode && entry->time_steps == time_steps && entry->batch == batch) {
         plans_.splice(plans_.begin(), plans_, entry);

@@ -54,7 +54,9 @@ struct Run {
   Mode mode() const { return plan->program.mode; }
   std::int64_t batch() const { return plan->sizes.batch; }
   std::int64_t first_step() const { return window * plan->sizes.window_steps; }
-  std::int64_t steps() const { return std::min(plan->sizes.window_steps, plan->sizes.time_steps - first_step()); }
+  std::int64_t steps() const {
+    return std::min(plan->sizes.window_steps, plan->sizes.time_steps - first_step());
+  }
 
   // A row without time counts as step 0: it is real if its sequence has any step.
   Rows rows(int id) const {
@@ -71,9 +73,13 @@ struct Run {
   // False for the network's input when nobody asked for dx.
   bool gradient_wanted(int id) const { return id != graph->input || dx != nullptr; }
 
-  const T* parameter(int id) const { return parameters + graph->parameters[static_cast<std::size_t>(id)].offset; }
+  const T* parameter(int id) const {
+    return parameters + graph->parameters[static_cast<std::size_t>(id)].offset;
+  }
   // ADDED to.
-  T* parameter_gradient(int id) const { return gradients + graph->parameters[static_cast<std::size_t>(id)].offset; }
+  T* parameter_gradient(int id) const {
+    return gradients + graph->parameters[static_cast<std::size_t>(id)].offset;
+  }
   T* buffer(int id) const { return buffers + graph->buffers[static_cast<std::size_t>(id)].offset; }
 
   // States [B, F]: before the window's first step, and behind its last.
@@ -83,7 +89,9 @@ struct Run {
   T* state_gradient(int state) const {
     return pointer<T>(plan->state_gradients) + plan->state_offsets[static_cast<std::size_t>(state)];
   }
-  const std::uint8_t* window_resets() const { return resets == nullptr ? nullptr : resets + first_step() * batch(); }
+  const std::uint8_t* window_resets() const {
+    return resets == nullptr ? nullptr : resets + first_step() * batch();
+  }
 
   template <class Element>
   Element* node_memory(int node) const {

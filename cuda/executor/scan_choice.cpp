@@ -20,13 +20,16 @@ std::int64_t choose_chunks(const Sizes& sizes, std::int64_t steps, std::int64_t 
   const double time = static_cast<double>(steps), width = static_cast<double>(columns);
   const double full = threads_per_multiprocessor * sizes.multiprocessors;
   const auto best = static_cast<std::int64_t>(std::sqrt(work_of_a_chunk * time));
-  if (sizes.scan == ScanPolicy::always) return std::clamp<std::int64_t>(best, 2, std::min(steps, most_chunks));
+  if (sizes.scan == ScanPolicy::always)
+    return std::clamp<std::int64_t>(best, 2, std::min(steps, most_chunks));
 
-  const auto room = static_cast<std::int64_t>(full / width);  // more threads than the device runs gain nothing
+  const auto room =
+      static_cast<std::int64_t>(full / width);  // more threads than the device runs gain nothing
   const std::int64_t chunks = std::min({best, room, most_chunks});
   if (chunks < 2) return 1;
   const double sequential = time * std::max(1.0, width / full);
-  const double parallel = work_of_a_chunk * time / static_cast<double>(chunks) + static_cast<double>(chunks) + launches;
+  const double parallel =
+      work_of_a_chunk * time / static_cast<double>(chunks) + static_cast<double>(chunks) + launches;
   return parallel < sequential ? chunks : 1;
 }
 

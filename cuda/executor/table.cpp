@@ -1,6 +1,6 @@
 // All nodes. The files are named as the CPU's (cpp/src/layers).
-#include "indrnn/error.hpp"
 #include "executor/runner.hpp"
+#include "indrnn/error.hpp"
 
 namespace indrnn::cuda {
 

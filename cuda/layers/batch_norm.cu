@@ -23,7 +23,8 @@ struct NormMemory {
   T *dy_factor, *x_factor, *constant;  // dx = dy_factor dy + x_factor (x - mean) + constant
 
   static std::size_t bytes(std::int64_t features) {
-    return static_cast<std::size_t>(1 + features) * sizeof(double) + static_cast<std::size_t>(6 * features) * sizeof(T);
+    return static_cast<std::size_t>(1 + features) * sizeof(double) +
+           static_cast<std::size_t>(6 * features) * sizeof(T);
   }
   NormMemory(double* memory, std::int64_t features) : count(memory), inverse(memory + 1) {
     mean = reinterpret_cast<T*>(inverse + features);
@@ -44,7 +45,9 @@ struct RealRows {
     const std::int64_t t = row / rows.batch;
     return t < valid_steps(rows, row - t * rows.batch);
   }
-  __device__ T at(std::int64_t row, std::int64_t column) const { return load(x + row * rows.features + column); }
+  __device__ T at(std::int64_t row, std::int64_t column) const {
+    return load(x + row * rows.features + column);
+  }
 };
 
 // From mean and variance of one feature to what the passes need; the running statistics follow in training.
@@ -62,7 +65,8 @@ struct SetFeature {
     store(m.mean + f, static_cast<T>(mean));
     store(m.scale + f, static_cast<T>(scale));
     store(m.offset + f, static_cast<T>(static_cast<double>(load(bias + f)) - mean * scale));
-    store(m.dy_factor + f, static_cast<T>(scale));  // of fixed statistics; backward replaces the rest in training
+    store(m.dy_factor + f,
+          static_cast<T>(scale));  // of fixed statistics; backward replaces the rest in training
     store(m.x_factor + f, T(0));
     store(m.constant + f, T(0));
   }
@@ -129,7 +133,8 @@ struct FinishGradient {
   __device__ void operator()(std::int64_t f, const double* sums) const {
     const double inverse = load(m.inverse + f), count = load(m.count);
     store(bias_gradient + f, static_cast<T>(static_cast<double>(load(bias_gradient + f)) + sums[0]));
-    store(weight_gradient + f, static_cast<T>(static_cast<double>(load(weight_gradient + f)) + sums[1] * inverse));
+    store(weight_gradient + f,
+          static_cast<T>(static_cast<double>(load(weight_gradient + f)) + sums[1] * inverse));
     if (count == 0.0) return;  // fixed statistics: the factors are there
     const double scale = static_cast<double>(load(weight + f)) * inverse;
     store(m.x_factor + f, static_cast<T>(-scale * inverse * inverse * sums[1] / count));
@@ -144,7 +149,8 @@ struct NormGradient {
   NormMemory<T> m;
   Rows rows;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
-    const std::int64_t sample = column / rows.features, f = column - sample * rows.features, stride = rows.columns();
+    const std::int64_t sample = column / rows.features, f = column - sample * rows.features,
+                       stride = rows.columns();
     const std::int64_t valid = valid_steps(rows, sample);
     const T a = load_constant(m.dy_factor + f), b = load_constant(m.x_factor + f);
     const T c = load_constant(m.constant + f), mean = load_constant(m.mean + f);
@@ -194,7 +200,8 @@ class Statistics : public BatchNorm<T> {
                             this->spec_.epsilon};
     if (run.mode().training) {
       launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
-                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, set, run.template scratch<double>());
+                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, set,
+                        run.template scratch<double>());
     } else {
       launch_columns("batch_norm_running", run.stream, rows.features, UseRunning<T>{set});
     }
@@ -205,11 +212,12 @@ class Statistics : public BatchNorm<T> {
     const NormMemory<T> m = this->memory(run, this->node_.index);
     const T* x = run.value(this->node_.inputs[0]);
     const T* dy = run.gradient(this->node_.outputs[0]);
-    launch_column_sums<2, T>(
-        "batch_norm_gradient_sums", run.stream, rows.count(), rows.features, GradientTerm<T>{{x, rows}, dy, m.mean},
-        FinishGradient<T>{m, run.parameter(this->node_.parameters[0]), run.parameter_gradient(this->node_.parameters[0]),
-                          run.parameter_gradient(this->node_.parameters[1])},
-        run.template scratch<double>());
+    launch_column_sums<2, T>("batch_norm_gradient_sums", run.stream, rows.count(), rows.features,
+                             GradientTerm<T>{{x, rows}, dy, m.mean},
+                             FinishGradient<T>{m, run.parameter(this->node_.parameters[0]),
+                                               run.parameter_gradient(this->node_.parameters[0]),
+                                               run.parameter_gradient(this->node_.parameters[1])},
+                             run.template scratch<double>());
     launch_walk("batch_norm_backward", run.stream, rows,
                 NormGradient<T>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
   }
@@ -224,8 +232,8 @@ class Apply : public BatchNorm<T> {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const NormMemory<T> m = this->memory(run, this->node_.index - 1);
     launch_walk("batch_norm_forward", run.stream, rows,
-                ScaleOffset<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale, m.offset,
-                               rows.columns(), rows.features});
+                ScaleOffset<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale,
+                               m.offset, rows.columns(), rows.features});
   }
 
   void backward(Run<T>&) const override {}

@@ -19,8 +19,8 @@ namespace {
 template <class T>
 struct StepMemory {
   T *mean, *inverse;
-  double *variance;       // of the batch, for the running statistics
-  double* counts;         // samples that reach the step
+  double* variance;         // of the batch, for the running statistics
+  double* counts;           // samples that reach the step
   double *sums, *products;  // of dy and of dy (x - mean) r
 
   static std::size_t bytes(std::int64_t steps, std::int64_t features) {
@@ -74,7 +74,8 @@ struct FindStatistics {
     if (!n.training) {
       const std::int64_t from = n.running.of(step) * n.rows.features + f;
       store(n.m.mean + index, load(n.running_mean + from));
-      store(n.m.inverse + index, T(1) / std::sqrt(load(n.running_variance + from) + static_cast<T>(n.epsilon)));
+      store(n.m.inverse + index,
+            T(1) / std::sqrt(load(n.running_variance + from) + static_cast<T>(n.epsilon)));
       return;
     }
     double count = 0.0, sum = 0.0, square = 0.0;
@@ -107,7 +108,8 @@ struct Follow {
   __device__ void operator()(std::int64_t index) const {
     const std::int64_t features = n.rows.features, first = index / features, f = index - first * features;
     const std::int64_t row = n.running.of(first);
-    if (first > 0 && n.running.of(first - 1) == row) return;  // the thread of the first step of a row does them all
+    if (first > 0 && n.running.of(first - 1) == row)
+      return;  // the thread of the first step of a row does them all
     T* running_mean = n.running_mean + row * features + f;
     T* running_variance = n.running_variance + row * features + f;
     T mean = load(running_mean), variance = load(running_variance);
@@ -116,7 +118,8 @@ struct Follow {
       const double count = load(n.m.counts + from);
       if (count == 0.0) continue;
       const double unbiased = load(n.m.variance + from) * (count > 1.0 ? count / (count - 1.0) : 1.0);
-      mean += static_cast<T>(momentum * (static_cast<double>(load(n.m.mean + from)) - static_cast<double>(mean)));
+      mean +=
+          static_cast<T>(momentum * (static_cast<double>(load(n.m.mean + from)) - static_cast<double>(mean)));
       variance += static_cast<T>(momentum * (unbiased - static_cast<double>(variance)));
     }
     store(running_mean, mean);
@@ -134,7 +137,8 @@ struct ApplyStatistics {
 #pragma unroll 4
     for (std::int64_t t = first; t < end; ++t) {
       const std::int64_t at = t * n.rows.columns() + column, of_step = t * n.rows.features + f;
-      store(y + at, (load(n.x + at) - load(n.m.mean + of_step)) * load(n.m.inverse + of_step) * weight + bias);
+      store(y + at,
+            (load(n.x + at) - load(n.m.mean + of_step)) * load(n.m.inverse + of_step) * weight + bias);
     }
   }
 };
@@ -168,7 +172,8 @@ struct StepGradient {
     for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
       const std::int64_t at = n.at(step, sample, f);
       const T normal = (load(n.x + at) - mean) * inverse;
-      store(dx + at, n.is_real(step, sample) ? scale * (load(dy + at) - mean_dy - normal * mean_product) : T(0));
+      store(dx + at,
+            n.is_real(step, sample) ? scale * (load(dy + at) - mean_dy - normal * mean_product) : T(0));
     }
   }
 };
@@ -231,8 +236,9 @@ class StepStatistics : public StepNormRunner<T> {
   void backward(Run<T>& run) const override {
     const StepNorm<T> n = this->norm(run, this->node_.index);
     if (n.rows.elements() == 0) return;
-    launch_columns("batch_norm_step_backward", run.stream, n.rows.steps * n.rows.features,
-                   StepGradient<T>{n, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0])});
+    launch_columns(
+        "batch_norm_step_backward", run.stream, n.rows.steps * n.rows.features,
+        StepGradient<T>{n, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0])});
     launch_column_sums<2, double>("batch_norm_step_gradients", run.stream, n.rows.steps, n.rows.features,
                                   ParameterTerm<T>{n.m, n.rows.features},
                                   AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
@@ -248,7 +254,8 @@ class StepApply : public StepNormRunner<T> {
 
   void forward(Run<T>& run) const override {
     const StepNorm<T> n = this->norm(run, this->node_.index - 1);
-    launch_walk("batch_norm_step_forward", run.stream, n.rows, ApplyStatistics<T>{n, run.value(this->node_.outputs[0])});
+    launch_walk("batch_norm_step_forward", run.stream, n.rows,
+                ApplyStatistics<T>{n, run.value(this->node_.outputs[0])});
   }
 
   void backward(Run<T>&) const override {}

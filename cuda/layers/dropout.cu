@@ -19,10 +19,12 @@ struct MultiplyMask {
   T kept;  // 1 / (1 - p)
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t sample = column / features;
-    const bool drop = dropped.happens(dropped.stream(), static_cast<std::uint64_t>(sample), column - sample * features);
+    const bool drop =
+        dropped.happens(dropped.stream(), static_cast<std::uint64_t>(sample), column - sample * features);
     const T factor = drop ? T(0) : kept;
 #pragma unroll 8
-    for (std::int64_t t = first; t < end; ++t) store(y + t * columns + column, load(x + t * columns + column) * factor);
+    for (std::int64_t t = first; t < end; ++t)
+      store(y + t * columns + column, load(x + t * columns + column) * factor);
   }
 };
 
@@ -46,10 +48,11 @@ class Dropout : public Runner<T> {
       const Chance dropped{run.numbers, Purpose::dropout, static_cast<std::uint32_t>(this->node_.index),
                            static_cast<float>(p_)};
       const T kept = T(1) / (T(1) - static_cast<T>(p_));
-      launch_walk(name, run.stream, rows, MultiplyMask<T>{from, to, rows.columns(), rows.features, dropped, kept});
+      launch_walk(name, run.stream, rows,
+                  MultiplyMask<T>{from, to, rows.columns(), rows.features, dropped, kept});
     } else if (from != to && rows.elements() > 0) {
-      check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(rows.elements()) * sizeof(T), cudaMemcpyDeviceToDevice,
-                            run.stream),
+      check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(rows.elements()) * sizeof(T),
+                            cudaMemcpyDeviceToDevice, run.stream),
             "copying on the device");
     }
   }

@@ -31,9 +31,9 @@ struct Factor {
 constexpr int warps = 4;
 
 template <class T>
-__global__ void __launch_bounds__(32 * warps) embedding_forward(const std::int64_t* indices, std::int64_t rows,
-                                                                std::int64_t num, std::int64_t size, const T* table,
-                                                                Factor<T> factor, T* y) {
+__global__ void __launch_bounds__(32 * warps)
+    embedding_forward(const std::int64_t* indices, std::int64_t rows, std::int64_t num, std::int64_t size,
+                      const T* table, Factor<T> factor, T* y) {
   const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
   if (row >= rows) return;
   const std::int64_t index = load(indices + row);
@@ -49,7 +49,8 @@ constexpr std::int64_t most_partial_bytes = 64 * 1024 * 1024;
 
 std::int64_t count_runs(std::int64_t rows, std::int64_t table_bytes) {
   const std::int64_t room = most_partial_bytes / std::max<std::int64_t>(1, table_bytes);
-  return std::clamp<std::int64_t>(divide_up(rows, run_rows), 1, std::max<std::int64_t>(1, std::min<std::int64_t>(room, 65535)));
+  return std::clamp<std::int64_t>(divide_up(rows, run_rows), 1,
+                                  std::max<std::int64_t>(1, std::min<std::int64_t>(room, 65535)));
 }
 
 template <class T>
@@ -141,13 +142,14 @@ class Embedding : public Runner<T> {
     const std::int64_t runs = count_runs(rows.count(), table_bytes());
     T* gradient = run.parameter_gradient(this->node_.parameters[0]);
     T* partial = run.template scratch<T>();
-    launch({"embedding_backward", dim3(static_cast<unsigned>(num()), static_cast<unsigned>(runs)), dim3(threads),
-            run.stream},
+    launch({"embedding_backward", dim3(static_cast<unsigned>(num()), static_cast<unsigned>(runs)),
+            dim3(threads), run.stream},
            embedding_backward<T>,
-           EmbeddingGradient<T>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]), rows, size(),
-                                divide_up(rows.count(), runs), factor(run), gradient, partial});
+           EmbeddingGradient<T>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]),
+                                rows, size(), divide_up(rows.count(), runs), factor(run), gradient, partial});
     if (runs == 1) return;
-    launch_columns("embedding_join", run.stream, num() * size(), JoinRuns<T>{partial, gradient, num() * size(), runs});
+    launch_columns("embedding_join", run.stream, num() * size(),
+                   JoinRuns<T>{partial, gradient, num() * size(), runs});
   }
 
  private:

@@ -82,7 +82,8 @@ class Join : public Runner<T> {
     std::int64_t offset = 0;
     for (int input : this->node_.inputs) {
       const Rows rows = run.rows(input);
-      use(input, JoinPart<T>{nullptr, nullptr, rows.batch, rows.features, this->output_value().features, offset, false});
+      use(input, JoinPart<T>{nullptr, nullptr, rows.batch, rows.features, this->output_value().features,
+                             offset, false});
       offset += rows.features;
     }
   }

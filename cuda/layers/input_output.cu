@@ -30,7 +30,8 @@ template <class Element>
 void copy_in(const Source& from, const Rows& rows, Element* to, cudaStream_t stream) {
   if (rows.elements() == 0) return;
   const Element* first = static_cast<const Element*>(from.pointer) + rows.first_step * rows.columns();
-  check(cudaMemcpyAsync(to, first, static_cast<std::size_t>(rows.elements()) * sizeof(Element), from.kind, stream),
+  check(cudaMemcpyAsync(to, first, static_cast<std::size_t>(rows.elements()) * sizeof(Element), from.kind,
+                        stream),
         "copying to the device");
   zero_past_length(stream, rows, to);
 }
@@ -81,6 +82,8 @@ class Output : public Runner<T> {
 
 }  // namespace
 
-std::vector<CudaNode> input_output_nodes() { return {cuda_node<Input>("Input"), cuda_node<Output>("Output")}; }
+std::vector<CudaNode> input_output_nodes() {
+  return {cuda_node<Input>("Input"), cuda_node<Output>("Output")};
+}
 
 }  // namespace indrnn::cuda

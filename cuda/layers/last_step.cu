@@ -32,8 +32,9 @@ struct GiveLastStep {
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t sample = column / rows.features;
     // Counted from the window's first step; outside it for all windows but one.
-    const std::int64_t last = rows.lengths != nullptr ? load_constant(rows.lengths + sample) - 1 - rows.first_step
-                                                      : (last_window ? rows.steps - 1 : -1);
+    const std::int64_t last = rows.lengths != nullptr
+                                  ? load_constant(rows.lengths + sample) - 1 - rows.first_step
+                                  : (last_window ? rows.steps - 1 : -1);
     for (std::int64_t t = first; t < end; ++t)
       store(dx + t * rows.columns() + column, t == last ? load(dy + column) : T(0));
   }
@@ -46,15 +47,16 @@ class LastStep : public Runner<T> {
 
   void forward(Run<T>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
-    launch_columns("last_step_forward", run.stream, rows.columns(),
-                   TakeLastStep<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), rows});
+    launch_columns(
+        "last_step_forward", run.stream, rows.columns(),
+        TakeLastStep<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), rows});
   }
 
   void backward(Run<T>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_walk("last_step_backward", run.stream, rows,
-                GiveLastStep<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]), rows,
-                                run.window + 1 == run.plan->sizes.windows});
+                GiveLastStep<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
+                                rows, run.window + 1 == run.plan->sizes.windows});
   }
 };
 

@@ -25,7 +25,8 @@ struct NormRows {
 };
 
 template <class T>
-__global__ void __launch_bounds__(32 * warps) layer_norm_forward(NormRows<T> n, const T* bias, T epsilon, T* y) {
+__global__ void __launch_bounds__(32 * warps)
+    layer_norm_forward(NormRows<T> n, const T* bias, T epsilon, T* y) {
   const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
   if (row >= n.rows) return;  // a whole warp
   const T* x = n.x + row * n.features;
@@ -96,14 +97,16 @@ class LayerNorm : public Runner<T> {
 
   void forward(Run<T>& run) const override {
     const NormRows<T> n = rows(run);
-    launch({"layer_norm_forward", dim3(grid_size(n.rows, warps)), dim3(32, warps), run.stream}, layer_norm_forward<T>,
-           n, run.parameter(this->node_.parameters[1]), static_cast<T>(epsilon_), run.value(this->node_.outputs[0]));
+    launch({"layer_norm_forward", dim3(grid_size(n.rows, warps)), dim3(32, warps), run.stream},
+           layer_norm_forward<T>, n, run.parameter(this->node_.parameters[1]), static_cast<T>(epsilon_),
+           run.value(this->node_.outputs[0]));
   }
 
   void backward(Run<T>& run) const override {
     const NormRows<T> n = rows(run);
     const T* dy = run.gradient(this->node_.outputs[0]);
-    launch_column_sums<2, T>("layer_norm_gradient_sums", run.stream, n.rows, n.features, ParameterTerm<T>{n, dy},
+    launch_column_sums<2, T>("layer_norm_gradient_sums", run.stream, n.rows, n.features,
+                             ParameterTerm<T>{n, dy},
                              AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
                                                    run.parameter_gradient(this->node_.parameters[1])}},
                              run.template scratch<double>());
@@ -115,8 +118,12 @@ class LayerNorm : public Runner<T> {
   NormRows<T> rows(const Run<T>& run) const {
     const Rows rows = run.rows(this->node_.inputs[0]);
     T* memory = run.template node_memory<T>(this->node_.index);
-    return {rows.count(), rows.features, run.value(this->node_.inputs[0]), run.parameter(this->node_.parameters[0]),
-            memory,       memory + rows.count()};
+    return {rows.count(),
+            rows.features,
+            run.value(this->node_.inputs[0]),
+            run.parameter(this->node_.parameters[0]),
+            memory,
+            memory + rows.count()};
   }
 
   double epsilon_;

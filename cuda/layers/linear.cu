@@ -17,7 +17,8 @@ struct AddBias {
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const T b = load_constant(bias + column % features);
 #pragma unroll 4
-    for (std::int64_t t = first; t < end; ++t) store(y + t * columns + column, load(y + t * columns + column) + b);
+    for (std::int64_t t = first; t < end; ++t)
+      store(y + t * columns + column, load(y + t * columns + column) + b);
   }
 };
 
@@ -44,10 +45,12 @@ class Linear : public Runner<T> {
     const int output = this->node_.outputs[0];
     const Rows rows = run.rows(output);
     run.context->matmul().multiply_transposed(rows.count(), rows.features, this->input_value().features,
-                                              run.value(this->node_.inputs[0]), weight(run), run.value(output));
+                                              run.value(this->node_.inputs[0]), weight(run),
+                                              run.value(output));
     if (!has_bias()) return;
     launch_walk("add_bias", run.stream, rows,
-                AddBias<T>{run.value(output), run.parameter(this->node_.parameters[1]), rows.columns(), rows.features});
+                AddBias<T>{run.value(output), run.parameter(this->node_.parameters[1]), rows.columns(),
+                           rows.features});
   }
 
   void backward(Run<T>& run) const override {
@@ -61,8 +64,10 @@ class Linear : public Runner<T> {
                                run.template scratch<double>());
     }
     const Matmul& matmul = run.context->matmul();
-    matmul.add_outer(outputs, inputs, rows, dy, run.value(input), run.parameter_gradient(this->node_.parameters[0]));
-    if (run.gradient_wanted(input)) matmul.multiply(rows, inputs, outputs, dy, weight(run), run.gradient(input));
+    matmul.add_outer(outputs, inputs, rows, dy, run.value(input),
+                     run.parameter_gradient(this->node_.parameters[0]));
+    if (run.gradient_wanted(input))
+      matmul.multiply(rows, inputs, outputs, dy, weight(run), run.gradient(input));
   }
 
  private:

@@ -25,7 +25,8 @@ struct AddMean {
 #pragma unroll 8
     for (std::int64_t t = 0; t < valid; ++t) sum += static_cast<double>(load(x + t * stride + column));
     const T before = rows.first_step == 0 ? T(0) : load(y + column);
-    store(y + column, valid == 0 ? before : before + static_cast<T>(sum / whole_length(rows, time_steps, sample)));
+    store(y + column,
+          valid == 0 ? before : before + static_cast<T>(sum / whole_length(rows, time_steps, sample)));
   }
 };
 
@@ -40,7 +41,8 @@ struct GiveMean {
     const std::int64_t valid = valid_steps(rows, sample);
     const T gradient =
         valid == 0 ? T(0) : load(dy + column) / static_cast<T>(whole_length(rows, time_steps, sample));
-    for (std::int64_t t = first; t < end; ++t) store(dx + t * rows.columns() + column, t < valid ? gradient : T(0));
+    for (std::int64_t t = first; t < end; ++t)
+      store(dx + t * rows.columns() + column, t < valid ? gradient : T(0));
   }
 };
 

@@ -35,7 +35,8 @@ __global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<T>
   if (masked) {
     for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
   }
-  const BackwardSums<T> sums = walk_backward<T, A>(r, column, 0, column.valid, load(r.state_gradient + index));
+  const BackwardSums<T> sums =
+      walk_backward<T, A>(r, column, 0, column.valid, load(r.state_gradient + index));
   store(r.state_gradient + index, sums.g);
   store(r.du + index, sums.du.total);
   if (r.dbias != nullptr) store(r.dbias + index, sums.dbias.total);
@@ -65,14 +66,15 @@ class Recurrence : public Runner<T> {
 
   void forward(Run<T>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
-    const RecurrenceForward<T> r{.rows = rows,
-                                 .z = run.value(this->node_.inputs[0]),
-                                 .h = run.value(this->node_.outputs[0]),
-                                 .u = run.parameter(this->node_.parameters[0]),
-                                 .bias = this->node_.fused_bias < 0 ? nullptr : run.parameter(this->node_.fused_bias),
-                                 .before = run.state_before(this->node_.state),
-                                 .behind = run.state_behind(this->node_.state),
-                                 .resets = run.window_resets()};
+    const RecurrenceForward<T> r{
+        .rows = rows,
+        .z = run.value(this->node_.inputs[0]),
+        .h = run.value(this->node_.outputs[0]),
+        .u = run.parameter(this->node_.parameters[0]),
+        .bias = this->node_.fused_bias < 0 ? nullptr : run.parameter(this->node_.fused_bias),
+        .before = run.state_before(this->node_.state),
+        .behind = run.state_behind(this->node_.state),
+        .resets = run.window_resets()};
     const std::int64_t chunks = forward_is_scan() ? chunks_of(run, rows) : 1;
     if (chunks > 1) {
       return launch_scan_forward(run.stream, r, activation_, chunks, run.template scratch<T>());
@@ -105,7 +107,8 @@ class Recurrence : public Runner<T> {
       dispatch_activation(activation_, [&](auto activation) {
         using A = decltype(activation);
         launch_walk_time("recurrence_backward", run, rows,
-                         is_masked(r) ? recurrence_backward<T, A, true> : recurrence_backward<T, A, false>, r);
+                         is_masked(r) ? recurrence_backward<T, A, true> : recurrence_backward<T, A, false>,
+                         r);
       });
     }
     add_recurrence_sums(run.stream, sums, run.parameter_gradient(this->node_.parameters[0]),
@@ -124,8 +127,8 @@ class Recurrence : public Runner<T> {
   static void launch_walk_time(const char* name, const Run<T>& run, const Rows& rows, Kernel kernel,
                                const Arguments& r) {
     const int threads = threads_for(rows.columns(), run.context->multiprocessors());
-    launch({name, dim3(grid_size(rows.columns(), threads)), dim3(static_cast<unsigned>(threads)), run.stream}, kernel,
-           r);
+    launch({name, dim3(grid_size(rows.columns(), threads)), dim3(static_cast<unsigned>(threads)), run.stream},
+           kernel, r);
   }
 
   cpu::Activation activation_;

@@ -63,8 +63,8 @@ struct Column {
 
 // Steps [first, end) of a column, all real, from state h; returns the state behind them.
 template <class T, class A, bool masked>
-__device__ inline T walk_forward(const RecurrenceForward<T>& r, const Column<masked>& column, std::int64_t first,
-                                 std::int64_t end, T h) {
+__device__ inline T walk_forward(const RecurrenceForward<T>& r, const Column<masked>& column,
+                                 std::int64_t first, std::int64_t end, T h) {
   const std::int64_t stride = column.stride;
   const T* z = r.z + column.index;
   T* out = r.h + column.index;
@@ -72,7 +72,8 @@ __device__ inline T walk_forward(const RecurrenceForward<T>& r, const Column<mas
   const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
   T ahead[forward_depth];
 #pragma unroll
-  for (int k = 0; k < forward_depth; ++k) ahead[k] = first + k < end ? load_once(z + (first + k) * stride) : T(0);
+  for (int k = 0; k < forward_depth; ++k)
+    ahead[k] = first + k < end ? load_once(z + (first + k) * stride) : T(0);
   for (std::int64_t t = first; t < end; t += forward_depth) {
     T now[forward_depth];
 #pragma unroll

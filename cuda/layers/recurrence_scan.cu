@@ -38,7 +38,9 @@ template <class T>
 struct Table {
   T* data;
   std::int64_t columns;
-  __device__ T get(std::int64_t chunk, std::int64_t column) const { return load(data + chunk * columns + column); }
+  __device__ T get(std::int64_t chunk, std::int64_t column) const {
+    return load(data + chunk * columns + column);
+  }
   __device__ void set(std::int64_t chunk, std::int64_t column, T value) const {
     store(data + chunk * columns + column, value);
   }
@@ -78,8 +80,8 @@ struct ForwardTables {
 };
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_forward_compose(RecurrenceForward<T> r, Chunks chunks,
-                                                                ForwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_forward_compose(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
   constexpr bool relu = std::is_same_v<A, Relu>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
@@ -91,7 +93,8 @@ __global__ void __launch_bounds__(threads) scan_forward_compose(RecurrenceForwar
   for (std::int64_t t = chunks.first(chunk); t < end; t += forward_depth) {
     T z[forward_depth];
 #pragma unroll
-    for (int k = 0; k < forward_depth; ++k) z[k] = t + k < end ? load(r.z + (t + k) * column.stride + index) : T(0);
+    for (int k = 0; k < forward_depth; ++k)
+      z[k] = t + k < end ? load(r.z + (t + k) * column.stride + index) : T(0);
 #pragma unroll
     for (int k = 0; k < forward_depth; ++k) {
       if (t + k >= end) break;
@@ -107,8 +110,8 @@ __global__ void __launch_bounds__(threads) scan_forward_compose(RecurrenceForwar
 }
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_forward_join(RecurrenceForward<T> r, Chunks chunks,
-                                                             ForwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_forward_join(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
   constexpr bool relu = std::is_same_v<A, Relu>;
   constexpr int depth = 8;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -145,8 +148,8 @@ __global__ void __launch_bounds__(threads) scan_forward_join(RecurrenceForward<T
 }
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_forward_walk(RecurrenceForward<T> r, Chunks chunks,
-                                                             ForwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_forward_walk(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
@@ -166,8 +169,8 @@ struct BackwardTables {
 };
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_backward_compose(RecurrenceBackward<T> r, Chunks chunks,
-                                                                 BackwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_backward_compose(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
@@ -194,8 +197,8 @@ __global__ void __launch_bounds__(threads) scan_backward_compose(RecurrenceBackw
 }
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_backward_join(RecurrenceBackward<T> r, Chunks chunks,
-                                                              BackwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_backward_join(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
   constexpr int depth = 8;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
@@ -227,8 +230,8 @@ __global__ void __launch_bounds__(threads) scan_backward_join(RecurrenceBackward
 }
 
 template <class T, class A, bool masked>
-__global__ void __launch_bounds__(threads) scan_backward_walk(RecurrenceBackward<T> r, Chunks chunks,
-                                                              BackwardTables<T> tables) {
+__global__ void __launch_bounds__(threads)
+    scan_backward_walk(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
@@ -247,9 +250,10 @@ Chunks cut(std::int64_t steps, std::int64_t chunks) {
 }
 
 template <class Kernel, class Arguments, class Tables>
-void launch_chunks(const char* name, cudaStream_t stream, Kernel kernel, const Arguments& r, std::int64_t grid_chunks,
-                   const Chunks& chunks, const Tables& tables) {
-  launch({name, dim3(grid_size(r.rows.columns(), threads), static_cast<unsigned>(grid_chunks)), dim3(threads), stream},
+void launch_chunks(const char* name, cudaStream_t stream, Kernel kernel, const Arguments& r,
+                   std::int64_t grid_chunks, const Chunks& chunks, const Tables& tables) {
+  launch({name, dim3(grid_size(r.rows.columns(), threads), static_cast<unsigned>(grid_chunks)), dim3(threads),
+          stream},
          kernel, r, chunks, tables);
 }
 
@@ -263,9 +267,11 @@ void launch_scan_forward(cudaStream_t stream, const RecurrenceForward<T>& r, cpu
   const auto table = [&](int i) { return Table<T>{scratch + i * size, columns}; };
   const ForwardTables<T> tables{table(0), table(1), table(2), table(3), table(4)};
   const auto run = [&]<class A, bool masked>() {
-    launch_chunks("scan_forward_compose", stream, scan_forward_compose<T, A, masked>, r, chunks.count, chunks, tables);
+    launch_chunks("scan_forward_compose", stream, scan_forward_compose<T, A, masked>, r, chunks.count, chunks,
+                  tables);
     launch_chunks("scan_forward_join", stream, scan_forward_join<T, A, masked>, r, 1, chunks, tables);
-    launch_chunks("scan_forward_walk", stream, scan_forward_walk<T, A, masked>, r, chunks.count, chunks, tables);
+    launch_chunks("scan_forward_walk", stream, scan_forward_walk<T, A, masked>, r, chunks.count, chunks,
+                  tables);
   };
   if (activation == cpu::Activation::relu) {
     is_masked(r) ? run.template operator()<Relu, true>() : run.template operator()<Relu, false>();
@@ -282,10 +288,11 @@ void launch_scan_backward(cudaStream_t stream, const RecurrenceBackward<T>& r, c
   const auto table = [&](int i) { return Table<T>{scratch + i * size, columns}; };
   const BackwardTables<T> tables{table(0), table(1), table(2)};
   const auto run = [&]<class A, bool masked>() {
-    launch_chunks("scan_backward_compose", stream, scan_backward_compose<T, A, masked>, r, chunks.count, chunks,
-                  tables);
+    launch_chunks("scan_backward_compose", stream, scan_backward_compose<T, A, masked>, r, chunks.count,
+                  chunks, tables);
     launch_chunks("scan_backward_join", stream, scan_backward_join<T, A, masked>, r, 1, chunks, tables);
-    launch_chunks("scan_backward_walk", stream, scan_backward_walk<T, A, masked>, r, chunks.count, chunks, tables);
+    launch_chunks("scan_backward_walk", stream, scan_backward_walk<T, A, masked>, r, chunks.count, chunks,
+                  tables);
   };
   dispatch_activation(activation, [&](auto a) {
     using A = decltype(a);
@@ -293,12 +300,13 @@ void launch_scan_backward(cudaStream_t stream, const RecurrenceBackward<T>& r, c
   });
 }
 
-template void launch_scan_forward(cudaStream_t, const RecurrenceForward<float>&, cpu::Activation, std::int64_t, float*);
-template void launch_scan_forward(cudaStream_t, const RecurrenceForward<double>&, cpu::Activation, std::int64_t,
-                                  double*);
-template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<float>&, cpu::Activation, std::int64_t,
-                                   float*);
-template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<double>&, cpu::Activation, std::int64_t,
-                                   double*);
+template void launch_scan_forward(cudaStream_t, const RecurrenceForward<float>&, cpu::Activation,
+                                  std::int64_t, float*);
+template void launch_scan_forward(cudaStream_t, const RecurrenceForward<double>&, cpu::Activation,
+                                  std::int64_t, double*);
+template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<float>&, cpu::Activation,
+                                   std::int64_t, float*);
+template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<double>&, cpu::Activation,
+                                   std::int64_t, double*);
 
 }  // namespace indrnn::cuda

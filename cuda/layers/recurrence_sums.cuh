@@ -17,7 +17,8 @@ struct RecurrenceSums {
   double* partial;              // scratch of the sums
   std::byte* end;               // behind all of it
 
-  RecurrenceSums(double* memory, std::int64_t batch, std::int64_t features_, std::int64_t chunks, bool with_bias)
+  RecurrenceSums(double* memory, std::int64_t batch, std::int64_t features_, std::int64_t chunks,
+                 bool with_bias)
       : rows(chunks * batch),
         features(features_),
         du(memory),

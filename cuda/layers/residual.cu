@@ -38,7 +38,8 @@ class Add : public Runner<T> {
     const Rows rows = run.rows(this->node_.inputs[1]);
     if (rows.elements() == 0) return;
     check(cudaMemcpyAsync(run.gradient(this->node_.inputs[1]), run.gradient(this->node_.outputs[0]),
-                          static_cast<std::size_t>(rows.elements()) * sizeof(T), cudaMemcpyDeviceToDevice, run.stream),
+                          static_cast<std::size_t>(rows.elements()) * sizeof(T), cudaMemcpyDeviceToDevice,
+                          run.stream),
           "copying on the device");
   }
 };

@@ -51,7 +51,9 @@ struct KeepLast {
     const std::int64_t valid = valid_steps(rows, sample);
     T last = load(before + column);
     if (valid > 0) {
-      last = feature == rows.features ? T(1) : load(x + (valid - 1) * rows.columns() + sample * rows.features + feature);
+      last = feature == rows.features
+                 ? T(1)
+                 : load(x + (valid - 1) * rows.columns() + sample * rows.features + feature);
     }
     store(behind + column, last);
   }
@@ -103,8 +105,10 @@ class TimeDifference : public Runner<T> {
   void backward(Run<T>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_columns("time_difference_backward", run.stream, rows.columns(),
-                   DifferenceGradient<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
-                                         run.state_before(this->node_.state), run.state_gradient(this->node_.state),
+                   DifferenceGradient<T>{run.gradient(this->node_.outputs[0]),
+                                         run.gradient(this->node_.inputs[0]),
+                                         run.state_before(this->node_.state),
+                                         run.state_gradient(this->node_.state),
                                          {rows, run.window_resets()}});
   }
 };

@@ -23,7 +23,8 @@ struct Weight {
   Chance keeps;
   std::int64_t first_step, blocks_per_step;
 
-  __device__ T at(const RandomStream& random, std::int64_t sample, std::int64_t feature, std::int64_t t) const {
+  __device__ T at(const RandomStream& random, std::int64_t sample, std::int64_t feature,
+                  std::int64_t t) const {
     if (!training) return fixed;
     const std::int64_t block = (first_step + t) * blocks_per_step;
     return keeps.happens(random, static_cast<std::uint64_t>(sample), feature, block) ? T(0) : T(1);
@@ -63,8 +64,8 @@ __global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, W
 }
 
 template <class T, class A>
-__global__ void __launch_bounds__(128) zoneout_backward(RecurrenceBackward<T> r, const T* z, const T* biases,
-                                                        Weight<T> weight) {
+__global__ void __launch_bounds__(128)
+    zoneout_backward(RecurrenceBackward<T> r, const T* z, const T* biases, Weight<T> weight) {
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
   const Column<true> column(r.rows, r.resets, index);
@@ -150,7 +151,8 @@ class Zoneout : public Runner<T> {
                                   .dbias = sums.dbias};
     dispatch_activation(activation_, [&](auto a) {
       launch_columns_of("zoneout_backward", run, rows, zoneout_backward<T, decltype(a)>, r,
-                        static_cast<const T*>(run.value(this->node_.inputs[0])), bias(run), weight(run, rows));
+                        static_cast<const T*>(run.value(this->node_.inputs[0])), bias(run),
+                        weight(run, rows));
     });
     add_recurrence_sums(run.stream, sums, run.parameter_gradient(this->node_.parameters[0]),
                         sums.dbias == nullptr ? nullptr : run.parameter_gradient(this->node_.fused_bias));
@@ -163,14 +165,16 @@ class Zoneout : public Runner<T> {
 
   Weight<T> weight(const Run<T>& run, const Rows& rows) const {
     return {run.mode().training, static_cast<T>(1.0 - p_),
-            Chance{run.numbers, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index), static_cast<float>(p_)},
+            Chance{run.numbers, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index),
+                   static_cast<float>(p_)},
             rows.first_step, divide_up(rows.features, 4)};
   }
 
   template <class... Parameters, class... Arguments>
-  static void launch_columns_of(const char* name, const Run<T>& run, const Rows& rows, void (*kernel)(Parameters...),
-                                const Arguments&... arguments) {
-    launch({name, dim3(grid_size(rows.columns(), walk_threads)), dim3(walk_threads), run.stream}, kernel, arguments...);
+  static void launch_columns_of(const char* name, const Run<T>& run, const Rows& rows,
+                                void (*kernel)(Parameters...), const Arguments&... arguments) {
+    launch({name, dim3(grid_size(rows.columns(), walk_threads)), dim3(walk_threads), run.stream}, kernel,
+           arguments...);
   }
 
   cpu::Activation activation_;

@@ -33,8 +33,12 @@ void Context::mean_squared_error(const SquaredErrorCall& call) {
   const RowCount count = count_rows(queue(), call.mask, call.rows, memory);
   dispatch_float(call.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const SquaredError<T> term{static_cast<const T*>(call.prediction), static_cast<const T*>(call.target), call.mask,
-                               static_cast<T*>(call.gradient), call.features, count};
+    const SquaredError<T> term{static_cast<const T*>(call.prediction),
+                               static_cast<const T*>(call.target),
+                               call.mask,
+                               static_cast<T*>(call.gradient),
+                               call.features,
+                               count};
     launch_total("mean_squared_error", queue(), call.rows * call.features, term,
                  StoreMean{call.loss, count, static_cast<double>(call.features)}, memory);
   });

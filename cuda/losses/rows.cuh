@@ -35,7 +35,8 @@ struct StoreMean {
 };
 
 // scratch: total_bytes and a double behind them.
-inline RowCount count_rows(cudaStream_t stream, const std::uint8_t* mask, std::int64_t rows, double* scratch) {
+inline RowCount count_rows(cudaStream_t stream, const std::uint8_t* mask, std::int64_t rows,
+                           double* scratch) {
   if (mask == nullptr) return {nullptr, static_cast<double>(rows)};
   double* counted = scratch + most_total_blocks;
   launch_total("count_rows", stream, rows, MaskTerm{mask}, StoreTotal{counted}, scratch);

@@ -16,7 +16,7 @@ struct LossRows {
   const T* logits;
   const std::int64_t* targets;
   const std::uint8_t* mask;
-  T* gradient;  // or nullptr
+  T* gradient;     // or nullptr
   double* losses;  // [rows]
   RowCount count;
 };
@@ -38,7 +38,8 @@ __global__ void __launch_bounds__(threads) softmax_cross_entropy_rows(LossRows<T
   }
   highest = block_maximum<threads>(highest);
   double sum = 0.0;
-  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads) sum += static_cast<double>(std::exp(load(x + c) - highest));
+  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads)
+    sum += static_cast<double>(std::exp(load(x + c) - highest));
   sum = block_sum<threads>(sum);
   __syncthreads();  // all have read the target's logit
   const double scale = r.count.scale();
@@ -73,13 +74,16 @@ void Context::softmax_cross_entropy(const CrossEntropyCall& call) {
   const RowCount count = count_rows(queue(), call.mask, call.rows, memory);
   dispatch_float(call.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const LossRows<T> rows{call.classes, static_cast<const T*>(call.logits), call.targets, call.mask,
-                           static_cast<T*>(call.gradient), losses, count};
+    const LossRows<T> rows{call.classes, static_cast<const T*>(call.logits), call.targets,
+                           call.mask,    static_cast<T*>(call.gradient),     losses,
+                           count};
     const auto grid = static_cast<unsigned>(call.rows);
     if (call.classes > many_classes) {
-      launch({"softmax_cross_entropy", dim3(grid), dim3(256), queue()}, softmax_cross_entropy_rows<256, T>, rows);
+      launch({"softmax_cross_entropy", dim3(grid), dim3(256), queue()}, softmax_cross_entropy_rows<256, T>,
+             rows);
     } else {
-      launch({"softmax_cross_entropy", dim3(grid), dim3(32), queue()}, softmax_cross_entropy_rows<32, T>, rows);
+      launch({"softmax_cross_entropy", dim3(grid), dim3(32), queue()}, softmax_cross_entropy_rows<32, T>,
+             rows);
     }
   });
   launch_total("sum_losses", queue(), call.rows, RowLoss{losses}, StoreMean{call.loss, count, 1.0}, memory);

@@ -13,7 +13,8 @@ struct AdamUpdate {
   const T* gradient;
   T *weight, *first_moment, *second_moment;
   const AdamNumbers* numbers;
-  T beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0, step_size = 0, root_scale = 0, epsilon = 0;
+  T beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0, step_size = 0, root_scale = 0,
+    epsilon = 0;
   T gradient_decay = 0, keep = 1;
 
   __device__ void start() {

@@ -12,9 +12,12 @@ inline constexpr std::int64_t updates_per_thread = 4;
 
 // update(element, decayed) for every element of the blocks.
 template <class Update>
-__global__ void __launch_bounds__(update_threads) update_blocks(const optim::ParameterBlock* blocks, Update update) {
-  const std::int64_t begin = load_constant(&blocks[blockIdx.y].begin), end = load_constant(&blocks[blockIdx.y].end);
-  const bool decayed = load_constant(reinterpret_cast<const unsigned char*>(&blocks[blockIdx.y].decayed)) != 0;
+__global__ void __launch_bounds__(update_threads)
+    update_blocks(const optim::ParameterBlock* blocks, Update update) {
+  const std::int64_t begin = load_constant(&blocks[blockIdx.y].begin),
+                     end = load_constant(&blocks[blockIdx.y].end);
+  const bool decayed =
+      load_constant(reinterpret_cast<const unsigned char*>(&blocks[blockIdx.y].decayed)) != 0;
   update.start();
   for (std::int64_t i = begin + blockIdx.x * std::int64_t{update_threads} + threadIdx.x; i < end;
        i += std::int64_t{gridDim.x} * update_threads)
@@ -35,7 +38,8 @@ void launch_update(const char* name, cudaStream_t stream, const OptimizerSlot& s
     launch({name, dim3(grid_size(longest, update_threads * updates_per_thread), static_cast<unsigned>(rows)),
             dim3(update_threads), stream},
            update_blocks<Update>,
-           static_cast<const optim::ParameterBlock*>(slot.device_blocks.as<optim::ParameterBlock>()) + first, update);
+           static_cast<const optim::ParameterBlock*>(slot.device_blocks.as<optim::ParameterBlock>()) + first,
+           update);
   }
 }
 

@@ -78,7 +78,8 @@ void Context::clip_by_norm(DType dtype, void* values, std::int64_t count, double
   double* memory = reinterpret_cast<double*>(scratch(total_bytes));
   dispatch_float(dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch_total("gradient_norm", queue(), count, Square<T>{static_cast<const T*>(values)}, StoreRoot{norm}, memory);
+    launch_total("gradient_norm", queue(), count, Square<T>{static_cast<const T*>(values)}, StoreRoot{norm},
+                 memory);
     launch_numbers("clip_by_norm", queue(), count, ScaleToNorm<T>{static_cast<T*>(values), norm, limit});
   });
 }

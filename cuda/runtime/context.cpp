@@ -54,20 +54,27 @@ int device_count() {
 }
 
 Context::Context(int device) : device_(device) {
-  check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "asking what the device has");
+  check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),
+        "asking what the device has");
   stream_ = make_stream();
   crossing_ = make_event();
   matmul_ = std::make_unique<Matmul>(queue());
 }
 
-Context::~Context() {
-  const DeviceGuard guard(device_);
-  if (capturing()) {  // what was begun and not ended
+Context::~Context() { settle(); }
+
+void Context::settle() noexcept {
+  int previous = 0;
+  cudaGetDevice(&previous);
+  cudaSetDevice(device_);
+  if (capturing()) {
     cudaGraph_t graph = nullptr;
     cudaStreamEndCapture(queue(), &graph);
     if (graph != nullptr) cudaGraphDestroy(graph);
+    capture_ = nullptr;
   }
   cudaStreamSynchronize(queue());
+  cudaSetDevice(previous);
 }
 
 std::shared_ptr<void> Context::allocate(std::size_t bytes) {
@@ -120,7 +127,8 @@ void Context::wait_for(void* other_stream) {
 void Context::let_wait(void* other_stream) {
   const DeviceGuard guard(device_);
   check(cudaEventRecord(crossing_.get(), queue()), "marking the stream");
-  check(cudaStreamWaitEvent(static_cast<cudaStream_t>(other_stream), crossing_.get(), 0), "letting another stream wait");
+  check(cudaStreamWaitEvent(static_cast<cudaStream_t>(other_stream), crossing_.get(), 0),
+        "letting another stream wait");
 }
 
 std::byte* Context::scratch(std::size_t bytes) {
@@ -142,7 +150,8 @@ void Context::begin_capture() {
 
 std::shared_ptr<CapturedWork> Context::end_capture() {
   const DeviceGuard guard(device_);
-  if (!capturing()) throw DeviceError("[cuda] end_capture: no work is being captured; begin_capture comes first");
+  if (!capturing())
+    throw DeviceError("[cuda] end_capture: no work is being captured; begin_capture comes first");
   const std::shared_ptr<Capture> capture = std::move(capture_);
   capture_ = nullptr;
   cudaGraph_t graph = nullptr;
@@ -150,11 +159,13 @@ std::shared_ptr<CapturedWork> Context::end_capture() {
   const GraphHandle owned(graph);
   cudaGraphExec_t execution = nullptr;
   check(cudaGraphInstantiate(&execution, graph, 0), "making captured work ready");
-  return std::make_shared<CapturedGraph>(device_, queue(), GraphExecution(execution), std::move(capture->before_launch),
-                                         std::move(capture->memory));
+  return std::make_shared<CapturedGraph>(device_, queue(), GraphExecution(execution),
+                                         std::move(capture->before_launch), std::move(capture->memory));
 }
 
-void Context::before_each_launch(std::function<void()> action) { capture_->before_launch.push_back(std::move(action)); }
+void Context::before_each_launch(std::function<void()> action) {
+  capture_->before_launch.push_back(std::move(action));
+}
 
 void Context::keep_alive(std::shared_ptr<void> memory) { capture_->memory.push_back(std::move(memory)); }
 

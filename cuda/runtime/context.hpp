@@ -49,6 +49,9 @@ class Context : public DeviceContext {
   StagingIn& in() { return in_; }
   StagingOut& out() { return out_; }
 
+  // Waits for all work, and drops what was being captured: before memory is freed that work may use.
+  void settle() noexcept;
+
   // Bytes for one kernel sequence, not kept behind it. At least as large as any before.
   std::byte* scratch(std::size_t bytes);
 
@@ -78,7 +81,9 @@ template <class Numbers>
 class DeviceNumbers {
  public:
   DeviceNumbers()
-      : pinned_(allocate_pinned(sizeof(Numbers))), device_(allocate_device(sizeof(Numbers))), read_(make_event()) {}
+      : pinned_(allocate_pinned(sizeof(Numbers))),
+        device_(allocate_device(sizeof(Numbers))),
+        read_(make_event()) {}
 
   // renew(numbers) is called now, and again before each further launch of captured work.
   void write(Context& context, std::function<void(Numbers&)> renew) {

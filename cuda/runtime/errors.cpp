@@ -11,19 +11,22 @@ void throw_cuda_error(cudaError_t status, const char* what) {
   const std::string failed = std::string("[cuda] failed while ") + what + ": ";
   switch (status) {
     case cudaErrorMemoryAllocation:
-      throw OutOfMemory(failed +
-                        "the device is out of memory; use a smaller batch, shorter sequences or memory=\"recompute\"");
+      throw OutOfMemory(
+          failed +
+          "the device is out of memory; use a smaller batch, shorter sequences or memory=\"recompute\"");
     case cudaErrorNoDevice:
       throw DeviceError(failed + "this machine has no CUDA device; use device=\"cpu\"");
     case cudaErrorInsufficientDriver:
-      throw DeviceError(failed +
-                        "the NVIDIA driver is missing or too old for this build; install a newer driver or use "
-                        "device=\"cpu\"");
+      throw DeviceError(
+          failed +
+          "the NVIDIA driver is missing or too old for this build; install a newer driver or use "
+          "device=\"cpu\"");
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:
-      throw DeviceError(failed +
-                        "work that waits or allocates cannot be captured; run the step once before capturing it, with "
-                        "all arrays on the device");
+      throw DeviceError(
+          failed +
+          "work that waits or allocates cannot be captured; run the step once before capturing it, with "
+          "all arrays on the device");
     default:
       throw DeviceError(failed + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) +
                         "); the device may need a new process, the CPU still works");

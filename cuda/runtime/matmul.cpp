@@ -14,8 +14,9 @@ constexpr std::size_t workspace_bytes = 32 * 1024 * 1024;  // what cuBLAS recomm
 
 int to_int(std::int64_t size) {
   if (size > std::numeric_limits<int>::max()) {
-    throw InvalidArgument("[cuda] a matrix product may have at most 2^31 - 1 rows (time_steps * batch), got " +
-                          std::to_string(size));
+    throw InvalidArgument(
+        "[cuda] a matrix product may have at most 2^31 - 1 rows (time_steps * batch), got " +
+        std::to_string(size));
   }
   return static_cast<int>(size);
 }
@@ -35,8 +36,9 @@ Matmul::~Matmul() { cublasDestroy(handle_); }
 
 // Column-major, as cuBLAS sees it: c [m, n] = op(a) op(b).
 template <class T>
-void Matmul::run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k,
-                 const T* a, std::int64_t lda, const T* b, std::int64_t ldb, Accumulate accumulate, T* c) const {
+void Matmul::run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n,
+                 std::int64_t k, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
+                 Accumulate accumulate, T* c) const {
   if (m == 0 || n == 0) return;
   constexpr bool is_double = std::is_same_v<T, double>;
   constexpr cudaDataType type = is_double ? CUDA_R_64F : CUDA_R_32F;
@@ -44,13 +46,14 @@ void Matmul::run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                       : tf32_   ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                 : CUBLAS_COMPUTE_32F;
   const T one = 1, beta = accumulate == Accumulate::yes ? 1 : 0;
-  check(cublasGemmEx(handle_, op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, type, to_int(lda), b, type,
-                     to_int(ldb), &beta, c, type, to_int(m), compute, CUBLAS_GEMM_DEFAULT),
+  check(cublasGemmEx(handle_, op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, type, to_int(lda), b,
+                     type, to_int(ldb), &beta, c, type, to_int(m), compute, CUBLAS_GEMM_DEFAULT),
         "multiplying matrices");
 }
 
 template <class T>
-void Matmul::multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const {
+void Matmul::multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
+                                 T* c) const {
   run(CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, b, k, a, k, Accumulate::no, c);
 }
 
@@ -64,13 +67,16 @@ void Matmul::add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const T* 
   if (k > 0) run(CUBLAS_OP_N, CUBLAS_OP_T, n, m, k, b, n, a, m, Accumulate::yes, c);
 }
 
-template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
-                                          float*) const;
-template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
-                                          double*) const;
-template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float*) const;
-template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const double*, const double*, double*) const;
-template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float*) const;
+template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const float*,
+                                          const float*, float*) const;
+template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const double*,
+                                          const double*, double*) const;
+template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
+                               float*) const;
+template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
+                               double*) const;
+template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
+                                float*) const;
 template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
                                 double*) const;
 

@@ -22,7 +22,8 @@ class Matmul {
 
   // c [m, n] = a [m, k] b [n, k]^T
   template <class T>
-  void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+  void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
+                           T* c) const;
   // c [m, n] = a [m, k] b [k, n]
   template <class T>
   void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
@@ -32,8 +33,8 @@ class Matmul {
 
  private:
   template <class T>
-  void run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
-           std::int64_t lda, const T* b, std::int64_t ldb, Accumulate accumulate, T* c) const;
+  void run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k,
+           const T* a, std::int64_t lda, const T* b, std::int64_t ldb, Accumulate accumulate, T* c) const;
 
   cublasHandle_t handle_ = nullptr;
   DeviceMemory workspace_;  // of our own, so that captured products find it again

@@ -13,7 +13,8 @@ std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / align
 
 void refuse_capture(cudaStream_t stream) {
   if (!is_capturing(stream)) return;
-  throw DeviceError("[cuda] a step can be captured only if all its arrays and states lie on the device; got a host array");
+  throw DeviceError(
+      "[cuda] a step can be captured only if all its arrays and states lie on the device; got a host array");
 }
 
 }  // namespace
@@ -79,7 +80,8 @@ void StagingOut::fetch(const void* from, void* to, std::size_t bytes, cudaStream
 void StagingOut::end(cudaStream_t stream) {
   if (pending_.empty()) return;
   check(cudaStreamSynchronize(stream), "waiting for the device");
-  for (const Pending& each : pending_) std::memcpy(each.to, memory_.as<std::byte>() + each.offset, each.bytes);
+  for (const Pending& each : pending_)
+    std::memcpy(each.to, memory_.as<std::byte>() + each.offset, each.bytes);
   pending_.clear();
 }
 

@@ -35,7 +35,8 @@ struct Outcome {
 inline std::vector<double> to_doubles(const Tensor& tensor) {
   std::vector<double> result(static_cast<std::size_t>(tensor.shape().elements()));
   for (std::size_t i = 0; i < result.size(); ++i) {
-    result[i] = tensor.dtype() == DType::float32 ? static_cast<double>(tensor.data<float>()[i]) : tensor.data<double>()[i];
+    result[i] = tensor.dtype() == DType::float32 ? static_cast<double>(tensor.data<float>()[i])
+                                                 : tensor.data<double>()[i];
   }
   return result;
 }
@@ -148,8 +149,8 @@ inline void expect_same(const Outcome& found, const Outcome& wanted, double tole
       if (std::abs(actual[k] - expected[k]) > difference) worst = k;
       difference = std::max(difference, std::abs(actual[k] - expected[k]));
     }
-    EXPECT_LE(difference / scale, tolerance) << name << " element " << worst << ": " << actual[worst] << " instead of "
-                                             << expected[worst];
+    EXPECT_LE(difference / scale, tolerance)
+        << name << " element " << worst << ": " << actual[worst] << " instead of " << expected[worst];
   }
 }
 

@@ -18,8 +18,12 @@ std::vector<Stack> stacks() {
       {"layer_norm_wide", {nn::Linear{.size = 67}, nn::LayerNorm{}, linear}},
       {"batch_norm", {nn::IndRNN{.size = 35}, nn::BatchNorm{}, nn::IndRNN{.size = 3}, nn::BatchNorm{}}},
       {"batch_norm_of_rows", {nn::IndRNN{.size = 5}, nn::LastStep{}, nn::BatchNorm{}, linear}},
-      {"step_norm", {nn::IndRNN{.size = 34}, step_norm, nn::IndRNN{.size = 3}, step_norm}},
-      {"dropout", {nn::IndRNN{.size = 9}, nn::Dropout{.p = 0.4}, nn::IndRNN{.size = 6}, nn::LastStep{}, nn::Dropout{.p = 0.3}, linear}},
+      // Not ReLU: a step that one sample alone reaches is normalised to zero, where its slope hangs on rounding.
+      {"step_norm",
+       {nn::IndRNN{.size = 34}, step_norm, nn::IndRNN{.size = 3, .activation = "tanh"}, step_norm}},
+      {"dropout",
+       {nn::IndRNN{.size = 9}, nn::Dropout{.p = 0.4}, nn::IndRNN{.size = 6}, nn::LastStep{},
+        nn::Dropout{.p = 0.3}, linear}},
       {"zoneout",
        {nn::IndRNN{.size = 5, .zoneout = 0.3}, nn::Recurrence{.activation = "tanh", .zoneout = 0.5},
         nn::Recurrence{.activation = "sigmoid", .zoneout = 0.1}}},
@@ -41,7 +45,8 @@ std::vector<Stack> stacks() {
        true},
       {"embedding", {nn::Embedding{.num = 7, .size = 5}, nn::IndRNN{.size = 4}, nn::LastStep{}, linear}},
       {"embedding_dropped_and_tied",
-       {nn::Embedding{.num = 40, .size = 33, .row_dropout = 0.3, .init_scale = 1.0}, nn::IndRNN{.size = 33}, nn::TiedLinear{}}},
+       {nn::Embedding{.num = 40, .size = 33, .row_dropout = 0.3, .init_scale = 1.0}, nn::IndRNN{.size = 33},
+        nn::TiedLinear{}}},
   };
 }
 
@@ -50,17 +55,20 @@ std::string name_of(const ::testing::TestParamInfo<Stack>& each) { return each.p
 class CudaLayers : public ::testing::TestWithParam<Stack> {};
 
 TEST_P(CudaLayers, AreTheCpus) {
-  expect_as_cpu_in_all_modes({.name = GetParam().name, .layers = GetParam().layers}, !GetParam().reads_backwards);
+  expect_as_cpu_in_all_modes({.name = GetParam().name, .layers = GetParam().layers},
+                             !GetParam().reads_backwards);
 }
 
 // More rows than one block of sums, more columns than a warp.
 TEST_P(CudaLayers, AreTheCpusOverManySteps) {
-  expect_as_cpu({.name = GetParam().name, .layers = GetParam().layers, .time_steps = 173, .batch = 3, .lengths = true});
+  expect_as_cpu(
+      {.name = GetParam().name, .layers = GetParam().layers, .time_steps = 173, .batch = 3, .lengths = true});
 }
 
 TEST_P(CudaLayers, NothingToDoIsFine) {
   for (auto [time_steps, batch] : {std::pair{0, 3}, std::pair{4, 0}}) {
-    expect_as_cpu({.name = GetParam().name, .layers = GetParam().layers, .time_steps = time_steps, .batch = batch});
+    expect_as_cpu(
+        {.name = GetParam().name, .layers = GetParam().layers, .time_steps = time_steps, .batch = batch});
   }
 }
 

@@ -12,11 +12,12 @@ class CudaRecurrence : public ::testing::TestWithParam<std::tuple<std::string, S
 
 TEST_P(CudaRecurrence, IsTheCpus) {
   const auto& [activation, size] = GetParam();
-  expect_as_cpu_in_all_modes({.name = activation,
-                              .layers = {nn::IndRNN{.size = size.hidden, .activation = activation},
-                                         nn::Recurrence{.activation = activation, .init_low = -1.1, .init_high = 1.1}},
-                              .time_steps = size.time_steps,
-                              .batch = size.batch});
+  expect_as_cpu_in_all_modes(
+      {.name = activation,
+       .layers = {nn::IndRNN{.size = size.hidden, .activation = activation},
+                  nn::Recurrence{.activation = activation, .init_low = -1.1, .init_high = 1.1}},
+       .time_steps = size.time_steps,
+       .batch = size.batch});
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, CudaRecurrence,
@@ -30,7 +31,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CudaRecurrence,
                          });
 
 TEST(CudaLinear, WithItsOwnBias) {
-  expect_as_cpu_in_all_modes({.name = "linear", .layers = {nn::Linear{.size = 4}, nn::Linear{.size = 70}}, .time_steps = 90});
+  expect_as_cpu_in_all_modes(
+      {.name = "linear", .layers = {nn::Linear{.size = 4}, nn::Linear{.size = 70}}, .time_steps = 90});
 }
 
 TEST(CudaLastStep, IsTheCpus) {
@@ -40,7 +42,10 @@ TEST(CudaLastStep, IsTheCpus) {
 
 TEST(CudaNetwork, NothingToDoIsFine) {
   for (auto [time_steps, batch] : {std::pair{0, 3}, std::pair{4, 0}, std::pair{0, 0}}) {
-    expect_as_cpu({.name = "empty", .layers = {nn::IndRNN{.size = 5}, nn::Linear{.size = 2}}, .time_steps = time_steps, .batch = batch});
+    expect_as_cpu({.name = "empty",
+                   .layers = {nn::IndRNN{.size = 5}, nn::Linear{.size = 2}},
+                   .time_steps = time_steps,
+                   .batch = batch});
     expect_as_cpu({.name = "empty last step",
                    .layers = {nn::IndRNN{.size = 5}, nn::LastStep{}, nn::Linear{.size = 2}},
                    .time_steps = time_steps,
@@ -50,7 +55,7 @@ TEST(CudaNetwork, NothingToDoIsFine) {
 
 TEST(CudaNetwork, StepsAreForward) {
   indrnn_cuda_register();
-  const Case each{.layers = {nn::IndRNN{.size = 5}, nn::Linear{.size = 2}}};
+  const Case each{.name = "alone", .layers = {nn::IndRNN{.size = 5}, nn::Linear{.size = 2}}};
   Network network = make_case_network(each, "cuda");
   CaseArrays arrays(each, network);
   State state = arrays.state;
@@ -64,7 +69,7 @@ TEST(CudaNetwork, StepsAreForward) {
 
 TEST(CudaNetwork, AWrongIndexIsNamed) {
   indrnn_cuda_register();
-  const Case each{.layers = {nn::IndRNN{.size = 5}}};
+  const Case each{.name = "alone", .layers = {nn::IndRNN{.size = 5}}};
   try {
     make_case_network(each, "cuda:99");
     ADD_FAILURE() << "nothing was thrown";

@@ -36,11 +36,12 @@ TEST_P(Scan, ZeroAndConstantWeights) {
 // |u|^steps overflows inside a chunk; resets and ReLU keep the sequence itself in range.
 TEST_P(Scan, PowersThatOverflow) {
   if (std::string(GetParam()) != "relu") GTEST_SKIP() << "unbounded";
-  expect_as_cpu({.name = GetParam(),
-                 .layers = {nn::IndRNN{.size = 5, .activation = GetParam(), .init_low = -60.0, .init_high = -40.0}},
-                 .time_steps = 3000,
-                 .batch = 1,
-                 .state = false});
+  expect_as_cpu(
+      {.name = GetParam(),
+       .layers = {nn::IndRNN{.size = 5, .activation = GetParam(), .init_low = -60.0, .init_high = -40.0}},
+       .time_steps = 3000,
+       .batch = 1,
+       .state = false});
 }
 
 INSTANTIATE_TEST_SUITE_P(Activations, Scan, ::testing::Values("relu", "identity", "tanh", "sigmoid"));

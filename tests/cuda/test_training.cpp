@@ -47,33 +47,37 @@ class CudaLosses : public ::testing::TestWithParam<std::tuple<DType, bool, std::
   bool masked() const { return std::get<1>(GetParam()); }
   std::int64_t features() const { return std::get<2>(GetParam()); }
   double tolerance() const { return dtype() == DType::float32 ? 1e-6 : 1e-13; }
-  ConstTensorView mask_view() const { return masked() ? ConstTensorView{mask.data(), Shape{rows}} : ConstTensorView{}; }
+  ConstTensorView mask_view() const {
+    return masked() ? ConstTensorView{mask.data(), Shape{rows}} : ConstTensorView{};
+  }
 
   static constexpr std::int64_t rows = 700;
   std::mt19937_64 random{1};
   std::vector<std::uint8_t> mask;
   std::vector<std::int64_t> targets;
   Tensor values, others, expected, found;
-  Network network = Network::create(std::vector<nn::LayerSpec>{nn::Linear{.size = 1}}, {.input_size = 1, .device = "cuda"});
+  Network network =
+      Network::create(std::vector<nn::LayerSpec>{nn::Linear{.size = 1}}, {.input_size = 1, .device = "cuda"});
   std::shared_ptr<DeviceContext> context = network.context();
 };
 
 TEST_P(CudaLosses, SoftmaxCrossEntropy) {
-  const double loss = losses::softmax_cross_entropy(values.view(), ConstTensorView{targets.data(), Shape{rows}},
-                                                    mask_view(), expected.view());
+  const double loss = losses::softmax_cross_entropy(
+      values.view(), ConstTensorView{targets.data(), Shape{rows}}, mask_view(), expected.view());
   const auto logits = on_device(*context, values), gradient = on_device(*context, found);
   const auto device_targets = on_device(*context, targets.data(), targets.size() * sizeof(std::int64_t));
   const auto device_mask = on_device(*context, mask.data(), mask.size());
   const auto device_loss = context->allocate(sizeof(double));
   for (void* into : {gradient.get(), logits.get()}) {  // the second time in place
-    context->softmax_cross_entropy({.dtype = dtype(),
-                                    .rows = rows,
-                                    .classes = features(),
-                                    .logits = logits.get(),
-                                    .targets = static_cast<const std::int64_t*>(device_targets.get()),
-                                    .mask = masked() ? static_cast<const std::uint8_t*>(device_mask.get()) : nullptr,
-                                    .gradient = into,
-                                    .loss = static_cast<double*>(device_loss.get())});
+    context->softmax_cross_entropy(
+        {.dtype = dtype(),
+         .rows = rows,
+         .classes = features(),
+         .logits = logits.get(),
+         .targets = static_cast<const std::int64_t*>(device_targets.get()),
+         .mask = masked() ? static_cast<const std::uint8_t*>(device_mask.get()) : nullptr,
+         .gradient = into,
+         .loss = static_cast<double*>(device_loss.get())});
     EXPECT_NEAR(read_double(*context, device_loss.get()), loss, 10 * tolerance());
     context->download(into, found.data<void>(), found.bytes());
     expect_near(found, expected, tolerance());
@@ -83,24 +87,26 @@ TEST_P(CudaLosses, SoftmaxCrossEntropy) {
 TEST_P(CudaLosses, MeanSquaredError) {
   const double loss = losses::mean_squared_error(values.view(), others.view(), mask_view(), expected.view());
   const auto prediction = on_device(*context, values), target = on_device(*context, others);
-  const auto gradient = on_device(*context, found), device_mask = on_device(*context, mask.data(), mask.size());
+  const auto gradient = on_device(*context, found),
+             device_mask = on_device(*context, mask.data(), mask.size());
   const auto device_loss = context->allocate(sizeof(double));
-  context->mean_squared_error({.dtype = dtype(),
-                               .rows = rows,
-                               .features = features(),
-                               .prediction = prediction.get(),
-                               .target = target.get(),
-                               .mask = masked() ? static_cast<const std::uint8_t*>(device_mask.get()) : nullptr,
-                               .gradient = gradient.get(),
-                               .loss = static_cast<double*>(device_loss.get())});
+  context->mean_squared_error(
+      {.dtype = dtype(),
+       .rows = rows,
+       .features = features(),
+       .prediction = prediction.get(),
+       .target = target.get(),
+       .mask = masked() ? static_cast<const std::uint8_t*>(device_mask.get()) : nullptr,
+       .gradient = gradient.get(),
+       .loss = static_cast<double*>(device_loss.get())});
   EXPECT_NEAR(read_double(*context, device_loss.get()), loss, 10 * tolerance() * std::max(1.0, loss));
   context->download(gradient.get(), found.data<void>(), found.bytes());
   expect_near(found, expected, tolerance());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, CudaLosses,
-                         ::testing::Combine(::testing::Values(DType::float64, DType::float32), ::testing::Bool(),
-                                            ::testing::Values(1, 10, 33, 1500)));
+                         ::testing::Combine(::testing::Values(DType::float64, DType::float32),
+                                            ::testing::Bool(), ::testing::Values(1, 10, 33, 1500)));
 
 // Parameters after some steps of forward, backward and `update` on a device.
 using Update = std::function<std::function<void()>(Network&)>;
@@ -122,7 +128,8 @@ TEST(CudaOptimizers, AreTheCpus) {
   const std::vector<std::pair<const char*, Update>> updates = {
       {"adam",
        [](Network& network) {
-         auto adam = std::make_shared<optim::Adam>(network, optim::AdamOptions{.lr = 0.1, .weight_decay = 0.2});
+         auto adam =
+             std::make_shared<optim::Adam>(network, optim::AdamOptions{.lr = 0.1, .weight_decay = 0.2});
          return [adam] { adam->step(); };
        }},
       {"adamw",
@@ -149,12 +156,14 @@ TEST(CudaOptimizers, AreTheCpus) {
          };
        }},
   };
-  Case each{.layers = {nn::IndRNN{.size = 40}, nn::Dropout{.p = 0.3}, nn::Linear{.size = 3}}};
+  Case each{.name = "optimizers",
+            .layers = {nn::IndRNN{.size = 40}, nn::Dropout{.p = 0.3}, nn::Linear{.size = 3}}};
   for (const auto& [name, update] : updates) {
     for (DType dtype : {DType::float64, DType::float32}) {
       SCOPED_TRACE(name);
       each.dtype = dtype;
-      expect_same(train(each, "cuda", update), train(each, "cpu", update), dtype == DType::float32 ? 1e-4 : 1e-11);
+      expect_same(train(each, "cuda", update), train(each, "cpu", update),
+                  dtype == DType::float32 ? 1e-4 : 1e-11);
     }
   }
 }
@@ -192,14 +201,16 @@ struct DeviceStep {
   }();
   std::vector<std::int64_t> host_targets = {0, 3, 1, 2, 2};
   std::shared_ptr<void> x = on_device(*context, host_x), y = context->allocate(batch * 4 * 8),
-                        dy = context->allocate(batch * 4 * 8), loss = context->allocate(8), norm = context->allocate(8),
+                        dy = context->allocate(batch * 4 * 8), loss = context->allocate(8),
+                        norm = context->allocate(8),
                         targets = on_device(*context, host_targets.data(), host_targets.size() * 8);
 };
 
 // Dropout draws new masks and Adam counts its steps at each launch; the learning rate may change between launches.
 TEST(CudaCapture, LaunchedAgainIsRunAgain) {
   indrnn_cuda_register();
-  const Case each{.layers = {nn::IndRNN{.size = 8}, nn::Dropout{.p = 0.4}, nn::BatchNorm{},
+  const Case each{.name = "captured",
+                  .layers = {nn::IndRNN{.size = 8}, nn::Dropout{.p = 0.4}, nn::BatchNorm{},
                              nn::IndRNN{.size = 6, .zoneout = 0.2}, nn::LastStep{}, nn::Linear{.size = 4}}};
   Network eager = make_case_network(each, "cuda"), captured = make_case_network(each, "cuda");
   DeviceStep eager_step(eager), captured_step(captured);
@@ -219,15 +230,17 @@ TEST(CudaCapture, LaunchedAgainIsRunAgain) {
   }
   EXPECT_EQ(eager_step.adam.steps, captured_step.adam.steps);
   EXPECT_EQ(eager.random_state(), captured.random_state());
-  EXPECT_EQ(to_doubles(to_host(eager, eager.parameters())), to_doubles(to_host(captured, captured.parameters())));
+  EXPECT_EQ(to_doubles(to_host(eager, eager.parameters())),
+            to_doubles(to_host(captured, captured.parameters())));
   eager_step();
   captured_step();  // and further calls go on from there
-  EXPECT_EQ(to_doubles(to_host(eager, eager.parameters())), to_doubles(to_host(captured, captured.parameters())));
+  EXPECT_EQ(to_doubles(to_host(eager, eager.parameters())),
+            to_doubles(to_host(captured, captured.parameters())));
 }
 
 TEST(CudaCapture, HostArraysAreRefused) {
   indrnn_cuda_register();
-  const Case each{.layers = {nn::IndRNN{.size = 8}}};
+  const Case each{.name = "refused", .layers = {nn::IndRNN{.size = 8}}};
   Network network = make_case_network(each, "cuda");
   CaseArrays arrays(each, network);
   network.forward(arrays.x.view(), arrays.y.view(), arrays.state, {});
@@ -235,12 +248,22 @@ TEST(CudaCapture, HostArraysAreRefused) {
   EXPECT_THROW(network.forward(arrays.x.view(), arrays.y.view(), arrays.state, {}), DeviceError);
 }
 
+// Values of 12 000 features, so that windows are short.
 TEST(CudaRecompute, IsTheCpus) {
-  const std::vector<nn::LayerSpec> layers = {nn::IndRNN{.size = 1100}, nn::Dropout{.p = 0.2}, nn::TimeDifference{},
-                                             nn::BatchNorm{.mode = "step", .time_steps = 2000}, nn::IndRNN{.size = 2, .zoneout = 0.1},
-                                             nn::MeanOverTime{}, nn::Linear{.size = 2}};
-  Case each{.name = "recompute", .layers = layers, .time_steps = 900, .batch = 3, .lengths = true, .memory = "recompute"};
+  Case each{.name = "recompute",
+            .layers = {nn::Linear{.size = 6000}, nn::Linear{.size = 5},
+                       nn::IndRNN{.size = 6000, .activation = "tanh"}, nn::Dropout{.p = 0.2},
+                       nn::TimeDifference{}, nn::BatchNorm{.mode = "step", .time_steps = 2000},
+                       nn::IndRNN{.size = 2, .activation = "tanh", .zoneout = 0.1}, nn::MeanOverTime{},
+                       nn::Linear{.size = 2}},
+            .time_steps = 130,
+            .batch = 3,
+            .lengths = true,
+            .memory = "recompute"};
   expect_as_cpu(each);
+  each.dtype = DType::float64;
+  const std::string plan = make_case_network(each, "cuda").describe_plan(each.time_steps, each.batch, true);
+  EXPECT_EQ(plan.find("\"windows\":1,"), std::string::npos) << plan;
 }
 
 }  // namespace
