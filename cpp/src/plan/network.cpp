@@ -36,12 +36,50 @@ struct Network::Implementation {
     return context == nullptr || !context->is_device_memory(pointer);
   }
 
-  // state nullptr: zero, not wanted; on devices that can do without.
-  void forward(ConstTensorView x, TensorView y, State* state, const ForwardOptions& call);
-
   Mode mode_of(bool training, bool keep) const {
     keep = keep || training;
     return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
+  }
+
+  // state nullptr: zero, not wanted; on devices that can do without.
+  void forward(ConstTensorView x, TensorView y, State* state, const ForwardOptions& call) {
+    check_input("forward", graph, options.dtype, x, false);
+    const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
+    check_view("forward", "y", y, options.dtype, sequence_shape(time_steps, batch, output()));
+    if (state != nullptr) check_state("forward", "state", graph, options.dtype, *state, batch);
+    if (call.lengths.given()) check_view("forward", "lengths", call.lengths, DType::int64, {batch}, "[B]");
+    const bool lengths_readable = can_read(call.lengths.data);
+    if (lengths_readable) check_lengths("forward", call.lengths, time_steps, batch);
+    if (lengths_readable && can_read(x.data)) {
+      check_indices("forward", graph, x, call.lengths.as<std::int64_t>());
+    }
+    if (call.resets.given()) {
+      check_view("forward", "resets", call.resets, DType::uint8, {time_steps, batch}, "[T, B]");
+      check_reads_forward("forward", graph, "resets are");
+    }
+    const Mode mode = mode_of(call.training, call.keep);
+    check_recompute(graph, mode);
+
+    if (mode.keep) kept_time_steps = -1;  // until this one has succeeded
+    executor->forward({.mode = mode,
+                       .time_steps = time_steps,
+                       .batch = batch,
+                       .x = x.data,
+                       .y = y.data,
+                       .state = state != nullptr ? state->flat.data<void>() : nullptr,
+                       .lengths = call.lengths.as<std::int64_t>(),
+                       .resets = call.resets.as<std::uint8_t>(),
+                       .seed = seed,
+                       .forwards = forwards,
+                       .start_step = state != nullptr ? state->steps : 0,
+                       .network_seed = &seed,
+                       .network_forwards = &forwards});
+    if (mode.keep) {
+      kept_time_steps = time_steps;
+      kept_batch = batch;
+    }
+    if (mode.training) ++forwards;
+    if (state != nullptr) state->steps += time_steps;
   }
 };
 
@@ -152,47 +190,6 @@ State Network::initial_state(std::int64_t batch) const {
   }
   state.flat = Tensor({offset}, implementation_->options.dtype);
   return state;
-}
-
-void Network::Implementation::forward(ConstTensorView x, TensorView y, State* state,
-                                      const ForwardOptions& call) {
-  check_input("forward", graph, options.dtype, x, false);
-  const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
-  check_view("forward", "y", y, options.dtype, sequence_shape(time_steps, batch, output()));
-  if (state != nullptr) check_state("forward", "state", graph, options.dtype, *state, batch);
-  if (call.lengths.given()) check_view("forward", "lengths", call.lengths, DType::int64, {batch}, "[B]");
-  const bool lengths_readable = can_read(call.lengths.data);
-  if (lengths_readable) check_lengths("forward", call.lengths, time_steps, batch);
-  if (lengths_readable && can_read(x.data)) {
-    check_indices("forward", graph, x, call.lengths.as<std::int64_t>());
-  }
-  if (call.resets.given()) {
-    check_view("forward", "resets", call.resets, DType::uint8, {time_steps, batch}, "[T, B]");
-    check_reads_forward("forward", graph, "resets are");
-  }
-  const Mode mode = mode_of(call.training, call.keep);
-  check_recompute(graph, mode);
-
-  if (mode.keep) kept_time_steps = -1;  // until this one has succeeded
-  executor->forward({.mode = mode,
-                     .time_steps = time_steps,
-                     .batch = batch,
-                     .x = x.data,
-                     .y = y.data,
-                     .state = state != nullptr ? state->flat.data<void>() : nullptr,
-                     .lengths = call.lengths.as<std::int64_t>(),
-                     .resets = call.resets.as<std::uint8_t>(),
-                     .seed = seed,
-                     .forwards = forwards,
-                     .start_step = state != nullptr ? state->steps : 0,
-                     .network_seed = &seed,
-                     .network_forwards = &forwards});
-  if (mode.keep) {
-    kept_time_steps = time_steps;
-    kept_batch = batch;
-  }
-  if (mode.training) ++forwards;
-  if (state != nullptr) state->steps += time_steps;
 }
 
 void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
