@@ -14,7 +14,8 @@ from ..training.dynamic import DynamicRule, evaluate_dynamically, gradient_rms
 from ..training.experiment import environment
 from ..training.model_file import read_description
 from ..training.prediction import find_model
-from .progress import format_metrics, preparing
+from .progress import preparing
+from .smoothed import format_metrics
 from .summary import print_summary
 from .train import Threads, set_threads
 from .use import Model, Weights

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..report import collect, collect_runs, write
 from ..training.run_folder import RunFolder
-from .progress import format_metrics
+from .smoothed import format_metrics
 
 __all__ = ["compare", "report"]
 

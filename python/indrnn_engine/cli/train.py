@@ -12,10 +12,12 @@ from rich.console import Console
 from ..recipes import Recipe
 from ..training import PRESETS, Experiment, Result, Trainer, new_run, resume_run
 from ..training.series import Series, is_series
+from .dashboard import DashboardReporter
 from .interrupt import stopping_on_signals
 from .options import apply, options_for, parameters
-from .progress import BarReporter, format_metrics, make_reporter, preparing
+from .progress import make_reporter, preparing
 from .recipes import RecipeGroup, RecipeName
+from .smoothed import format_metrics
 
 __all__ = ["train"]
 
@@ -198,7 +200,7 @@ def run(trainer: Trainer, console: Console) -> None:
         try:
             result = trainer.fit()
         finally:
-            if isinstance(trainer.reporter, BarReporter):
+            if isinstance(trainer.reporter, DashboardReporter):
                 trainer.reporter.abandoned()
     path = shlex.quote(str(trainer.run.path))
     if result.reason == "interrupted":

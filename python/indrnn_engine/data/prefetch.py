@@ -25,12 +25,12 @@ class Prefetcher:
     source : BatchSource
     seed, epoch, position : int
         Where to start.
-    depth : int, default 2
+    depth : int, default 4
         Batches to have ready.
     """
 
     def __init__(
-        self, source: BatchSource, seed: int, epoch: int = 0, position: int = 0, depth: int = 2
+        self, source: BatchSource, seed: int, epoch: int = 0, position: int = 0, depth: int = 4
     ) -> None:
         self._source = source
         self._seed = seed

@@ -77,6 +77,11 @@ class Recorder:
         if time.monotonic() - self._curves_time > CURVES_SECONDS:
             self.draw()
 
+    def record_weights(self, trainer: Trainer) -> None:
+        """Show TensorBoard what the layers remember."""
+        if self._tensorboard is not None:
+            self._tensorboard.add_weights(trainer.net, trainer.progress.step)
+
     def draw(self) -> None:
         """Draw the curves of all records."""
         self._curves_time = time.monotonic()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..network import Network
+
 __all__ = ["TensorBoard"]
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,15 @@ class TensorBoard:
         for name, value in record.items():
             if isinstance(value, float):
                 self._writer.add_scalar(f"{name}/{record['split']}", value, record["step"])
+
+    def add_weights(self, net: Network, step: int) -> None:
+        """Write a histogram of the recurrent weights of each layer."""
+        if self._writer is None:
+            return
+        from ..analysis import recurrent_weights
+
+        for name, weights in recurrent_weights(net).items():
+            self._writer.add_histogram(f"recurrent weights/{name}", weights, step)
 
     def close(self) -> None:
         """Flush and close the file."""

@@ -231,6 +231,8 @@ class Trainer:
         else:
             progress.since_best += 1
         self._record("validation", metrics)
+        if self.recorder is not None:
+            self.recorder.record_weights(self)
         self.reporter.evaluated(self, metrics, improved=improved)
         self._decide(metrics, improved=improved)
         if improved and self.recorder is not None:
