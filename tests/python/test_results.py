@@ -1,0 +1,54 @@
+"""What docs/results.md says is what its records hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROWS = [
+    row
+    for row in (DOCS / "results.md").read_text().splitlines()
+    if row.startswith("|") and "](results/" in row
+]
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def record(row: str) -> dict[str, Any]:
+    name = re.search(r"\]\((results/[^)]+\.json)\)", row)
+    assert name is not None
+    document: dict[str, Any] = json.loads((DOCS / name.group(1)).read_text())
+    return document
+
+
+def reached(document: dict[str, Any]) -> list[dict[str, float]]:
+    results = list(document["runs"].values()) if "runs" in document else [document["result"]]
+    return [result["test"] or result["best"] for result in results]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[cells(row)[-1] for row in ROWS])
+def test_row_agrees_with_its_record(row: str) -> None:
+    _, value, _, command, _, _ = cells(row)
+    document = record(row)
+    stated = float(re.sub(r"[^\d.].*", "", value))
+    digits = len(re.sub(r"[^\d.].*", "", value).partition(".")[2])
+    for metrics in reached(document):
+        found = 100 * metrics["accuracy"] if "%" in value else metrics.get("mse", metrics["loss"])
+        assert round(found, digits) == stated
+    assert document["command"].startswith(command.strip("`"))
+
+
+def test_every_record_is_in_the_table() -> None:
+    text = (DOCS / "results.md").read_text()
+    records = sorted((DOCS / "results").glob("*.json"))
+    assert records
+    for path in records:
+        assert f"results/{path.name}" in text
+        assert path.stat().st_size < 20_000
