@@ -104,7 +104,13 @@ def measured(
     program: Path,
     options: argparse.Namespace,
 ) -> tuple[list[results.Case], dict[str, str]]:
-    """Run cases and print each when it is done."""
+    """Run cases; print each and add it to the file as soon as it is done."""
+
+    def show(case: results.Case) -> None:
+        CONSOLE.print(report.case_table(case))
+        if options.json:
+            results.save(options.json, [case], {})
+
     with CONSOLE.status("starting") as status:
         return measure.run(
             names,
@@ -114,7 +120,7 @@ def measured(
             options.budget,
             program,
             say=status.update,
-            done=lambda case: CONSOLE.print(report.case_table(case)),
+            done=show,
         )
 
 
