@@ -1,5 +1,6 @@
 """`indrnn evaluate` and `indrnn info`: what a model can do and what it is."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ..data import Data, StreamSource
+from ..data import SOURCES, Data, StreamSource
 from ..training import Experiment, objective_for
 from ..training import evaluate as run_evaluation
 from ..training.dynamic import DynamicRule, evaluate_dynamically, gradient_rms
@@ -72,10 +73,11 @@ def evaluate(
         raise ValueError(f"[evaluate] {path} does not say what data it was trained on")
     experiment = Experiment.from_dict(document)
     if data is not None:
-        moved = "data_dir" if experiment.source == "mnist" else "path"
-        if moved not in ("data_dir", *experiment.data):
+        known = inspect.signature(SOURCES[experiment.source]).parameters
+        places = [name for name in ("data_dir", "path") if name in known]
+        if not places:
             raise ValueError(f"[evaluate] {experiment.source} takes no --data")
-        experiment.data[moved] = str(data)
+        experiment.data[places[0]] = str(data)
     net = indrnn_engine.Network.load(path)
     loaded = experiment.load_data()
     if split is None:
