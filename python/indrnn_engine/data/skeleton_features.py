@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .skeleton_files import BODIES, JOINTS
+from .skeleton_files import JOINTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,18 +32,17 @@ ENDS = {3: 20, 21: 6, 23: 10, 15: 13, 19: 17}  # end of each limb, and the joint
 LINES: tuple[tuple[int, int], ...] = (*BONES, *ENDS.items(), *combinations(ENDS, 2))
 """The 39 lines."""
 
-# Every line with every joint that is not on it: 39 x 23 = 897.
-TRIPLES = np.array([(a, b, j) for a, b in LINES for j in range(JOINTS) if j not in (a, b)])
-PAIRS = np.array(list(combinations(range(JOINTS), 2)))
-PAIR_OF = np.zeros((JOINTS, JOINTS), np.int64)
-PAIR_OF[PAIRS[:, 0], PAIRS[:, 1]] = PAIR_OF[PAIRS[:, 1], PAIRS[:, 0]] = np.arange(len(PAIRS))
+FIRST, SECOND = np.array(LINES).T
+# Of all pairs of a line and a joint, those where the joint is not on the line: 39 x 23 = 897.
+APART = np.flatnonzero([j not in line for line in LINES for j in range(JOINTS)])
 SHORTEST = 1e-6  # metres: below it a line has no direction
 
 
 def line_distances(x: NDArray[Any]) -> NDArray[Any]:
     """Give the distance of each joint to each line, by Heron's formula.
 
-    height = 2 area / base; area^2 = s (s - a) (s - b) (s - c), s half the sides' sum.
+    With the squares A of the base, B and C of the other sides of a triangle, its height over the
+    base is the root of B - (A + B - C)^2 / (4 A).
 
     Parameters
     ----------
@@ -55,17 +54,22 @@ def line_distances(x: NDArray[Any]) -> NDArray[Any]:
     ndarray [..., 1794]
         897 for each body; zero for an absent one.
     """
-    joints = x.reshape(*x.shape[:-1], BODIES, JOINTS, 3)
-    between = np.linalg.norm(joints[..., PAIRS[:, 0], :] - joints[..., PAIRS[:, 1], :], axis=-1)
-    first, second, joint = TRIPLES.T
-    base = between[..., PAIR_OF[first, second]]
-    left = between[..., PAIR_OF[first, joint]]
-    right = between[..., PAIR_OF[second, joint]]
-    half = (base + left + right) / 2
-    squared = half * (half - base) * (half - left) * (half - right)
-    area = np.sqrt(np.maximum(squared, 0))
-    height = np.where(base > SHORTEST, 2 * area / np.maximum(base, SHORTEST), 0)
-    return height.astype(x.dtype).reshape(*x.shape[:-1], -1)
+    joints = x.reshape(-1, JOINTS, 3)  # [M, 25, 3], M bodies
+    squares = np.zeros((len(joints), JOINTS, JOINTS), x.dtype)
+    for axis in range(3):
+        difference = joints[:, :, None, axis] - joints[:, None, :, axis]
+        squares += np.square(difference, out=difference)
+    base = squares[:, FIRST, SECOND, None]  # [M, 39, 1]
+    left = squares[:, FIRST]  # [M, 39, 25]
+    along = left + base
+    along -= squares[:, SECOND]
+    np.square(along, out=along)
+    along /= np.maximum(4 * base, 4 * SHORTEST**2)
+    left -= along
+    left *= base > SHORTEST**2
+    height = np.sqrt(np.maximum(left, 0, out=left), out=left).reshape(len(joints), -1)
+    distances: NDArray[Any] = np.take(height, APART, axis=1)
+    return distances.reshape(*x.shape[:-1], -1)
 
 
 def with_differences(x: NDArray[Any]) -> NDArray[Any]:
