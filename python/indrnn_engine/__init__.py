@@ -36,7 +36,7 @@ from .network import Network
 from .state import State
 
 if TYPE_CHECKING:
-    from . import analysis, architectures, convert, data, estimators, recipes, training
+    from . import analysis, architectures, convert, data, estimators, export, recipes, training
 
 __all__ = [
     "Network",
@@ -47,6 +47,7 @@ __all__ = [
     "data",
     "devices",
     "estimators",
+    "export",
     "files",
     "instruction_set",
     "losses",
@@ -63,7 +64,16 @@ __all__ = [
 __version__ = version()
 
 # Read at first use, so that importing the package stays quick and asks for nothing but NumPy.
-_LAZY = ("analysis", "architectures", "convert", "data", "estimators", "recipes", "training")
+_LAZY = (
+    "analysis",
+    "architectures",
+    "convert",
+    "data",
+    "estimators",
+    "export",
+    "recipes",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,60 +1,8 @@
-// Once a network has seen a size, running it allocates nothing. Every `new` of this program is counted here.
-#include <atomic>
-#include <cstdlib>
-#include <new>
+// Once a network has seen a size, running it allocates nothing.
 #include <vector>
 
+#include "failing_allocator.hpp"
 #include "support.hpp"
-
-// GCC inlines one half of a pair below, sees malloc meet delete, and takes it for a mistake.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted_or_null(std::size_t bytes, std::size_t alignment = 0) {
-  ++allocations;
-  if (bytes == 0) bytes = 1;
-  if (alignment == 0) return std::malloc(bytes);
-  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-void* counted(std::size_t bytes, std::size_t alignment = 0) {
-  void* memory = counted_or_null(bytes, alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-// Without these, a sanitizer would bring its own and miss their match among the deletes below.
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted_or_null(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return counted_or_null(bytes); }
-void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return counted_or_null(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return counted_or_null(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace indrnn::testing {
 namespace {
@@ -65,9 +13,9 @@ std::vector<nn::LayerSpec> deep_network() {
 }
 
 TEST(Allocations, AreCounted) {
-  const long before = allocations;
+  const long before = allocations();
   const std::vector<int> something(100);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocations(), before);
 }
 
 TEST(Allocations, StepAllocatesNothing) {
@@ -76,9 +24,9 @@ TEST(Allocations, StepAllocatesNothing) {
     Tensor x({batch, 3}, DType::float64), y({batch, 3}, DType::float64);
     State state = network.initial_state(batch);
     network.step(x.view(), y.view(), state);
-    const long before = allocations;
+    const long before = allocations();
     for (int i = 0; i < 100; ++i) network.step(x.view(), y.view(), state);
-    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(allocations(), before);
   }
 }
 
@@ -102,9 +50,9 @@ TEST(Allocations, TrainingStepsAllocateNothing) {
   };
   train();
   train();
-  const long before = allocations;
+  const long before = allocations();
   for (int i = 0; i < 10; ++i) train();
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
 }
 
 TEST(Allocations, ASmallerBatchAllocatesNothing) {
@@ -117,10 +65,10 @@ TEST(Allocations, ASmallerBatchAllocatesNothing) {
   };
   run(20, state);
   run(7, small);
-  const long before = allocations;
+  const long before = allocations();
   run(20, state);
   run(7, small);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "indrnn/error.hpp"
+#include "indrnn/inference.hpp"
 #include "indrnn/losses.hpp"
 #include "indrnn/network.hpp"
 #include "indrnn/nn.hpp"

@@ -1,5 +1,6 @@
 #include "backend/cpu/cpu_isa.hpp"
 #include "backend/cpu/kernels/kernels.hpp"
+#include "backend/cpu/kernels/stream.hpp"
 
 namespace indrnn::cpu {
 
@@ -13,5 +14,15 @@ const Kernels<T>& kernels() {
 
 template const Kernels<float>& kernels();
 template const Kernels<double>& kernels();
+
+template <class T>
+const StreamKernels<T>& stream_table() {
+  static const StreamKernels<T> table =
+      pick_isa<StreamKernels<T>>(INDRNN_ISA_ALTERNATIVES(stream_kernels<T>));
+  return table;
+}
+
+template const StreamKernels<float>& stream_table();
+template const StreamKernels<double>& stream_table();
 
 }  // namespace indrnn::cpu

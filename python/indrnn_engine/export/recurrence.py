@@ -1,0 +1,96 @@
+"""h_t = act(z_t + u * h_{t-1}) in standard operators, in two ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .graph import Graph, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .. import nn
+
+__all__ = ["rnn", "scan"]
+
+_OF_RNN = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "identity": "Affine"}
+_NODES = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "identity": "Identity"}
+
+
+def rnn(
+    graph: Graph,
+    layer: nn.Recurrence | nn.IndRNN,
+    x: Value,
+    u: NDArray[np.float64],
+    state: str,
+    lengths: str | None,
+) -> tuple[str, str]:
+    """Use the RNN operator: the held back product is its W, and R is diagonal.
+
+    R costs H * H multiplications a step where H would do, but the loop is one call.
+    """
+    assert x.weight is not None
+    assert x.bias is not None
+    int32 = graph.onnx.TensorProto.INT32
+    inputs = [
+        x.name,
+        graph.constant(x.weight[None]),
+        graph.constant(np.diag(u)[None]),
+        graph.constant(np.concatenate([x.bias, np.zeros_like(x.bias)])[None]),
+        "" if lengths is None else graph.node("Cast", lengths, to=int32),
+        graph.node("Unsqueeze", state, graph.integers(0)),
+    ]
+    affine = {"activation_alpha": [1.0]} if layer.activation == "identity" else {}
+    sequence, final = graph.node(
+        "RNN",
+        *inputs,
+        outputs=2,
+        hidden_size=x.features,
+        activations=[_OF_RNN[layer.activation]],
+        **affine,
+    )
+    return (
+        graph.node("Squeeze", sequence, graph.integers(1)),
+        graph.node("Squeeze", final, graph.integers(0)),
+    )
+
+
+def scan(
+    graph: Graph,
+    layer: nn.Recurrence | nn.IndRNN,
+    x: Value,
+    u: NDArray[np.float64],
+    state: str,
+    mask: str | None,
+) -> tuple[str, str]:
+    """Use Scan over time; mask [T, B, 1] keeps the state where a sequence has ended."""
+    body = Graph(graph.onnx, graph.dtype)
+    z = "z" if mask is None else "z_and_mask"
+    inputs = [body.value_info("before", None), body.value_info("z", None)]
+    a = body.node("Add", "z", body.node("Mul", "before", body.constant(u)))
+    h = body.node(_NODES[layer.activation], a)
+    if layer.zoneout > 0:
+        old = body.node("Mul", "before", body.constant(layer.zoneout))
+        h = body.node("Add", old, body.node("Mul", h, body.constant(1 - layer.zoneout)))
+    sources = [state, x.name]
+    if mask is not None:
+        inputs.append(body.value_info("valid", None))
+        sources.append(mask)
+        valid = body.node("Cast", "valid", to=int(graph.onnx.TensorProto.BOOL))
+        y = body.node("Where", valid, h, body.constant(0))
+        h = body.node("Where", valid, h, "before")
+    else:
+        y = h
+    body.rename(h, "after")
+    body.rename(y, "h")
+    outputs = [body.value_info("after", None), body.value_info("h", None)]
+    final, sequence = graph.node(
+        "Scan",
+        *sources,
+        outputs=2,
+        body=body.subgraph(graph.name(z), inputs, outputs),
+        num_scan_inputs=len(sources) - 1,
+    )
+    return sequence, final

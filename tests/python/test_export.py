@@ -1,0 +1,166 @@
+"""ONNX models compute what the networks do, in onnxruntime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import indrnn_engine as ie
+from indrnn_engine.training.presets import PRESETS
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+nn = ie.nn
+T, B, I = 9, 4, 3
+CASES: dict[str, list[Any]] = {
+    "relu": [nn.IndRNN(7), nn.Linear(2)],
+    "tanh": [nn.IndRNN(7, activation="tanh", bias=False), nn.IndRNN(5, activation="sigmoid")],
+    "identity": [nn.Linear(4), nn.Recurrence("identity")],
+    "recurrence_first": [nn.Recurrence(), nn.BatchNorm(), nn.Recurrence("tanh")],
+    "zoneout": [nn.IndRNN(6, zoneout=0.25), nn.Recurrence(zoneout=0.5)],
+    "norm_before": [nn.Linear(6), nn.BatchNorm(), nn.Recurrence(), nn.Dropout(0.4), nn.Linear(2)],
+    "norm_after": [nn.IndRNN(6), nn.BatchNorm(), nn.Dropout(0.4), nn.BatchNorm(), nn.IndRNN(5)],
+    "norms_alone": [nn.BatchNorm(), nn.LayerNorm(), nn.BatchNorm()],
+    "step_norm": [nn.BatchNorm("step", 3), nn.IndRNN(4), nn.BatchNorm("step", 4), nn.Linear(2)],
+    "last_step": [nn.IndRNN(5), nn.BatchNorm(), nn.LastStep(), nn.Linear(3)],
+    "mean": [nn.IndRNN(5), nn.MeanOverTime(), nn.BatchNorm(), nn.Linear(3), nn.LayerNorm()],
+    "difference": [nn.TimeDifference(), nn.IndRNN(5), nn.TimeDifference()],
+    "residual": [nn.Linear(5), nn.Residual([nn.BatchNorm(), nn.IndRNN(5), nn.Linear(5)])],
+    "dense": [nn.Concat([nn.IndRNN(4), nn.BatchNorm()]), nn.Concat([nn.IndRNN(4)]), nn.Linear(2)],
+    "both_ways": [nn.Bidirectional([nn.IndRNN(4), nn.BatchNorm()]), nn.LastStep(), nn.Linear(2)],
+    "both_ways_nested": [nn.Bidirectional([nn.Bidirectional([nn.IndRNN(3)]), nn.TimeDifference()])],
+    "text": [nn.Embedding(6, 5), nn.IndRNN(5), nn.BatchNorm(), nn.TiedLinear()],
+}
+
+
+def network(layers: list[Any], dtype: str = "float32", input_size: int = I) -> ie.Network:
+    """A network whose statistics are not those it began with."""
+    net = ie.Network(layers, input_size=input_size, dtype=dtype, seed=3)
+    rng = np.random.default_rng(1)
+    for view in net.named_buffers().values():
+        view[...] = rng.uniform(0.5, 1.5, view.shape)
+    return net
+
+
+def inputs(net: ie.Network, steps: int = T, batch: int = B) -> Any:
+    rng = np.random.default_rng(2)
+    if net.takes_indices:
+        return rng.integers(0, net.layers[0].num, (steps, batch))
+    return rng.normal(size=(steps, batch, net.input_size)).astype(net.dtype)
+
+
+class Exported:
+    """A network in onnxruntime, called like a Network."""
+
+    def __init__(self, net: ie.Network, path: Any, **options: Any) -> None:
+        ie.export.to_onnx(net, path, **options)
+        self.model = onnx.load(path)
+        onnx.checker.check_model(self.model, full_check=True)
+        self.net = net
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self.names = [each.name for each in self.session.get_inputs()]
+
+    def __call__(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any]:
+        state = self.net.initial_state(x.shape[1]) if state is None else state.copy()
+        feed = {"x": x, "start": np.array([state.steps]), "lengths": lengths}
+        feed.update({f"state.{name}": state[name] for name in state})
+        feed = {name: feed[name] for name in self.names}
+        outputs = self.session.run(None, feed)
+        given = dict(zip((o.name for o in self.session.get_outputs()), outputs, strict=True))
+        for name in state:
+            state[name] = given[f"final.{name}"]
+        state.steps += len(x)
+        return given["y"], state
+
+
+def close(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
+    scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=tolerance * scale)
+
+
+def check(net: ie.Network, exported: Exported, x: Any, lengths: Any = None) -> None:
+    """Whole sequences, and in two parts with the state between."""
+    y, state = net.forward(x, lengths=lengths)
+    got, got_state = exported(x, lengths=lengths)
+    close(y, got)
+    for name in state:
+        close(state[name], got_state[name])
+    for _ in range(2):  # on from there
+        y, state = net.forward(x, state, lengths=lengths)
+        got, got_state = exported(x, got_state, lengths=lengths)
+        close(y, got)
+
+
+@pytest.mark.parametrize("widest_rnn", [0, 512], ids=["scan", "rnn"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_layer_is_the_same_in_onnxruntime(tmp_path, name, widest_rnn):
+    net = network(CASES[name])
+    exported = Exported(net, tmp_path / "model.onnx", widest_rnn=widest_rnn)
+    for steps, batch in ((T, B), (1, 1), (2, 7)):
+        check(net, exported, inputs(net, steps, batch))
+
+
+@pytest.mark.parametrize("widest_rnn", [0, 512], ids=["scan", "rnn"])
+@pytest.mark.parametrize("name", CASES)
+def test_lengths_are_the_same_in_onnxruntime(tmp_path, name, widest_rnn):
+    net = network(CASES[name])
+    path = tmp_path / "model.onnx"
+    exported = Exported(net, path, lengths=True, widest_rnn=widest_rnn)
+    check(net, exported, inputs(net), np.array([T, 1, 5, T - 1]))
+
+
+@pytest.mark.parametrize("name", ["relu", "last_step", "mean", "difference", "dense"])
+def test_an_empty_sequence_is_the_same_in_onnxruntime(tmp_path, name):
+    net = network(CASES[name])
+    exported = Exported(net, tmp_path / "model.onnx", lengths=True, widest_rnn=0)
+    check(net, exported, inputs(net), np.array([T, 0, 5, 0]))
+
+
+@pytest.mark.parametrize("name", ["norm_before", "residual", "both_ways", "step_norm"])
+def test_float64_is_kept(tmp_path, name):
+    net = network(CASES[name], "float64")
+    y, _ = net.forward(inputs(net))
+    got, _ = Exported(net, tmp_path / "model.onnx")(inputs(net))
+    assert got.dtype == np.float64
+    close(y, got, 1e-12)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ie.architectures.plain(num_layers=6, hidden_size=16, output_size=10),
+        ie.architectures.residual(num_blocks=3, hidden_size=16, output_size=10, time_steps=T),
+        ie.architectures.dense(blocks=(2, 2), growth_rate=8, output_size=10),
+    ],
+    ids=["plain", "residual", "dense"],
+)
+def test_the_papers_networks_are_the_same_in_onnxruntime(tmp_path, layers):
+    net = network(layers)
+    check(net, Exported(net, tmp_path / "model.onnx"), inputs(net))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_the_same_in_onnxruntime(tmp_path, name):
+    preset = PRESETS[name]
+    net = preset_network(preset)
+    check(net, Exported(net, tmp_path / "model.onnx"), inputs(net))
+
+
+def test_the_file_uses_standard_operators_and_says_what_it_is(tmp_path):
+    net = network(CASES["norm_after"])
+    model = Exported(net, tmp_path / "model.onnx").model
+    assert {node.domain for node in model.graph.node} == {""}
+    assert [node.op_type for node in model.graph.node].count("RNN") == 2
+    assert not any(node.op_type in ("Mul", "Sub", "Sqrt") for node in model.graph.node)  # folded
+    properties = {each.key: each.value for each in model.metadata_props}
+    assert ie.Network.from_json(properties["indrnn_engine.network"]).layers == net.layers
+    assert model.producer_version == ie.version()
+
+
+def test_a_missing_package_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"pip install \"indrnn_engine\[export\]\""):
+        ie.export.to_onnx(network(CASES["relu"]), tmp_path / "model.onnx")
