@@ -1,5 +1,7 @@
 #include "failing_allocator.hpp"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -11,7 +13,7 @@
 
 namespace {
 
-std::atomic<long> count{0};
+std::atomic<long> count{0}, lock_count{0};
 thread_local constinit long left = -1;  // until one fails; -1: none will
 thread_local constinit bool has_failed = false;
 
@@ -69,8 +71,15 @@ extern "C" void* __wrap_calloc(std::size_t number, std::size_t size) {
   return fails() ? nullptr : __real_calloc(number, size);
 }
 
+extern "C" int __real_pthread_mutex_lock(pthread_mutex_t* mutex);
+extern "C" int __wrap_pthread_mutex_lock(pthread_mutex_t* mutex) {
+  ++lock_count;
+  return __real_pthread_mutex_lock(mutex);
+}
+
 namespace indrnn::testing {
 
+long locks() { return lock_count; }
 long allocations() { return count; }
 
 FailingAllocations::FailingAllocations(long n) {

@@ -4,6 +4,7 @@
 namespace indrnn::testing {
 
 long allocations();  // so far, on all threads
+long locks();        // of mutexes, by this program's own code and the engine's
 
 // While it lives, the first n allocations of this thread succeed and the next one fails.
 class FailingAllocations {

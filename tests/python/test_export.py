@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -131,9 +132,9 @@ def test_float64_is_kept(tmp_path, name):
 @pytest.mark.parametrize(
     "layers",
     [
-        ie.architectures.plain(num_layers=6, hidden_size=16, output_size=10),
-        ie.architectures.residual(num_blocks=3, hidden_size=16, output_size=10, time_steps=T),
-        ie.architectures.dense(blocks=(2, 2), growth_rate=8, output_size=10),
+        ie.architectures.plain(6, 16, 10, time_steps=T),
+        ie.architectures.residual(3, 16, 10, time_steps=T),
+        ie.architectures.dense(8, 10, time_steps=T, blocks=(2, 2), time_difference=True),
     ],
     ids=["plain", "residual", "dense"],
 )
@@ -142,11 +143,19 @@ def test_the_papers_networks_are_the_same_in_onnxruntime(tmp_path, layers):
     check(net, Exported(net, tmp_path / "model.onnx"), inputs(net))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_is_the_same_in_onnxruntime(tmp_path, name):
     preset = PRESETS[name]
-    net = preset_network(preset)
+    sizes = SimpleNamespace(input_size=I, output_size=10, time_steps=preset_steps(preset))
+    if name == "text":
+        sizes.input_size = None
+    layers = preset.make_network(sizes).layers
+    net = network(list(layers))
     check(net, Exported(net, tmp_path / "model.onnx"), inputs(net))
+
+
+def preset_steps(preset: Any) -> int:
+    return int(preset.data.get("time_steps", 50))
 
 
 def test_the_file_uses_standard_operators_and_says_what_it_is(tmp_path):

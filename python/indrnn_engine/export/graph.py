@@ -33,13 +33,17 @@ class Value:
 
 
 class Graph:
-    """Nodes and constants of one graph, named as they come."""
+    """Nodes and constants of one graph, named as they come.
 
-    def __init__(self, onnx: Any, dtype: np.dtype[Any]) -> None:
+    `prefix` keeps the names of a Scan's body apart from those around it.
+    """
+
+    def __init__(self, onnx: Any, dtype: np.dtype[Any], prefix: str = "") -> None:
         self.onnx = onnx
         self.dtype = dtype
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self._prefix = prefix
         self._count = 0
         self._known: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
 
@@ -51,11 +55,11 @@ class Graph:
     def name(self, kind: str) -> str:
         """Return a name that nothing else has."""
         self._count += 1
-        return f"{kind}_{self._count}"
+        return f"{self._prefix}{kind}_{self._count}"
 
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Return the name of a constant, the same for equal ones."""
-        array = np.ascontiguousarray(values, dtype=self.dtype if dtype is None else dtype)
+        array = np.asarray(values, dtype=self.dtype if dtype is None else dtype, order="C")
         key = (array.tobytes(), array.dtype.str, array.shape)
         if key not in self._known:
             name = self.name("constant")
@@ -83,7 +87,7 @@ class Graph:
             self.nodes, name, inputs, outputs, initializer=self.constants
         )
 
-    def value_info(self, name: str, shape: Sequence[int | str] | None, dtype: Any = None) -> Any:
+    def value_info(self, name: str, shape: Sequence[int | str], dtype: Any = None) -> Any:
         """Return the declaration of an input or output; a text is a dimension left open."""
         kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
         return self.onnx.helper.make_tensor_value_info(name, kind, shape)

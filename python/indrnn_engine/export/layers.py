@@ -197,10 +197,10 @@ class Lowering:
         by_sample = graph.node("Transpose", name, perm=[1, 0, 2])
         index = graph.node("Unsqueeze", last, graph.integers(1))
         step = graph.node("GatherND", by_sample, index, batch_dims=1)
-        return str(graph.node("Mul", step, self._some_steps()))
+        return str(graph.node("Mul", step, self.some_steps()))
 
-    def _some_steps(self) -> str:
-        """[B, 1]: 1 where the length is not 0."""
+    def some_steps(self) -> str:
+        """Return a mask [B, 1]: 1 where the length is not 0."""
         graph = self.graph
         some = graph.node("Greater", str(self.lengths), graph.constant(0, np.int64))
         some = graph.node("Unsqueeze", some, graph.integers(1))
@@ -242,7 +242,7 @@ class Lowering:
         ones = graph.node("Add", graph.node("Mul", had_one, graph.constant(0)), graph.constant(1))
         final = graph.node("Concat", last, ones, axis=1)
         if self.lengths is not None:
-            some = graph.node("Cast", self._some_steps(), to=int(self.graph.onnx.TensorProto.BOOL))
+            some = graph.node("Cast", self.some_steps(), to=int(self.graph.onnx.TensorProto.BOOL))
             final = graph.node("Where", some, final, state)
         self.final_states[entry] = final
         return Value(name, features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,10 @@ __all__ = ["to_onnx"]
 _OPSET = 18
 _IR_VERSION = 9  # what runtimes of 2023 and later read
 
-# The RNN operator multiplies by all of its H * H recurrent weights, Scan by H; but a step of Scan
-# costs more. `python -m benchmarks.onnx_operators` shows where one overtakes the other.
-WIDEST_RNN = 512
+# The RNN operator multiplies by all of its H * H recurrent weights, Scan by H, but a step of Scan
+# costs more. In onnxruntime RNN is ahead for one stream up to a width of 128 (1.2 to 1.9 us a step),
+# Scan for batches (of 32: from 32 neurons on, by 4 at 128): `python -m benchmarks.streaming`.
+WIDEST_RNN = 64
 
 
 def to_onnx(
@@ -86,8 +88,9 @@ def to_onnx(
     lowering.shape_source = "x"
     size = network.input_size
     y = lowering.settled(lowering.layers(network.layers, Value("x", size or 1)))
-    if y.sequence and lengths:
-        y = Value(graph.node("Mul", y.name, lowering.valid()), y.features)
+    if lengths:  # past a sequence's length, and for an empty sequence, outputs are zero
+        real = lowering.valid() if y.sequence else lowering.some_steps()
+        y = replace(y, name=graph.node("Mul", y.name, real))
     graph.rename(y.name, "y")
     for name, final in lowering.final_states.items():
         graph.rename(final, f"final.{name}")

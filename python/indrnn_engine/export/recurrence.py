@@ -66,31 +66,32 @@ def scan(
     mask: str | None,
 ) -> tuple[str, str]:
     """Use Scan over time; mask [T, B, 1] keeps the state where a sequence has ended."""
-    body = Graph(graph.onnx, graph.dtype)
-    z = "z" if mask is None else "z_and_mask"
-    inputs = [body.value_info("before", None), body.value_info("z", None)]
-    a = body.node("Add", "z", body.node("Mul", "before", body.constant(u)))
-    h = body.node(_NODES[layer.activation], a)
-    if layer.zoneout > 0:
-        old = body.node("Mul", "before", body.constant(layer.zoneout))
-        h = body.node("Add", old, body.node("Mul", h, body.constant(1 - layer.zoneout)))
+    body = Graph(graph.onnx, graph.dtype, prefix=graph.name("step") + ".")
+    before, z, valid = (body.name(name) for name in ("before", "z", "valid"))
+    shape = ["B", x.features]
+    inputs = [body.value_info(before, shape), body.value_info(z, shape)]
     sources = [state, x.name]
+    h = body.node("Add", z, body.node("Mul", before, body.constant(u)))
+    h = body.node(_NODES[layer.activation], h)
+    if layer.zoneout > 0:
+        old = body.node("Mul", before, body.constant(layer.zoneout))
+        h = body.node("Add", old, body.node("Mul", h, body.constant(1 - layer.zoneout)))
+    y = h
     if mask is not None:
-        inputs.append(body.value_info("valid", None))
+        inputs.append(body.value_info(valid, ["B", 1]))
         sources.append(mask)
-        valid = body.node("Cast", "valid", to=int(graph.onnx.TensorProto.BOOL))
-        y = body.node("Where", valid, h, body.constant(0))
-        h = body.node("Where", valid, h, "before")
-    else:
-        y = h
-    body.rename(h, "after")
-    body.rename(y, "h")
-    outputs = [body.value_info("after", None), body.value_info("h", None)]
+        within = body.node("Cast", valid, to=int(graph.onnx.TensorProto.BOOL))
+        y = body.node("Where", within, h, body.constant(0))
+        h = body.node("Where", within, h, before)
+    after, out = body.name("after"), body.name("h")
+    body.rename(h, after)
+    body.rename(y, out)
+    outputs = [body.value_info(after, shape), body.value_info(out, shape)]
     final, sequence = graph.node(
         "Scan",
         *sources,
         outputs=2,
-        body=body.subgraph(graph.name(z), inputs, outputs),
+        body=body.subgraph(graph.name("body"), inputs, outputs),
         num_scan_inputs=len(sources) - 1,
     )
     return sequence, final
