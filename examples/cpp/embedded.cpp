@@ -3,6 +3,8 @@
 //   embedded model.safetensors
 #include <indrnn/indrnn.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 
 namespace {

@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 nn = ie.nn
-T, B, I = 9, 4, 3
+T, B, INPUTS = 9, 4, 3
 CASES: dict[str, list[Any]] = {
     "relu": [nn.IndRNN(7), nn.Linear(2)],
     "tanh": [nn.IndRNN(7, activation="tanh", bias=False), nn.IndRNN(5, activation="sigmoid")],
@@ -37,7 +37,7 @@ CASES: dict[str, list[Any]] = {
 }
 
 
-def network(layers: list[Any], dtype: str = "float32", input_size: int = I) -> ie.Network:
+def network(layers: list[Any], dtype: str = "float32", input_size: int = INPUTS) -> ie.Network:
     """A network whose statistics are not those it began with."""
     net = ie.Network(layers, input_size=input_size, dtype=dtype, seed=3)
     rng = np.random.default_rng(1)
@@ -146,7 +146,7 @@ def test_the_papers_networks_are_the_same_in_onnxruntime(tmp_path, layers):
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_is_the_same_in_onnxruntime(tmp_path, name):
     preset = PRESETS[name]
-    sizes = SimpleNamespace(input_size=I, output_size=10, time_steps=preset_steps(preset))
+    sizes = SimpleNamespace(input_size=INPUTS, output_size=10, time_steps=preset_steps(preset))
     if name == "text":
         sizes.input_size = None
     layers = preset.make_network(sizes).layers

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .errors import ErrorGroup
+from .exchange import convert, export
 from .inspect import evaluate, info
 from .plot import plot
 from .recipes import recipes
@@ -32,6 +33,8 @@ app.command(epilog="Example:  indrnn info runs/digits-1")(info)
 app.command(epilog="Example:  indrnn report runs/digits-1")(report)
 app.command(epilog="Example:  indrnn compare runs/digits-1 runs/digits-2")(compare)
 app.command(epilog="Example:  indrnn recipes smnist-plain6")(recipes)
+app.command(epilog="Example:  indrnn export runs/digits-1 digits.onnx --lengths")(export)
+app.command(epilog="Example:  indrnn convert authors.pt model.safetensors")(convert)
 app.command(epilog="Example:  indrnn plot runs/digits-1 -o memory.png")(plot)
 
 

@@ -146,7 +146,7 @@ class Lowering:
     def _step_norm(
         self, layer: nn.BatchNorm, x: Value, scale: NDArray[Any], offset: NDArray[Any]
     ) -> Value:
-        """Row min(start, 2 N) + t of the statistics, at most the last."""
+        """Use row min(start, 2 N) + t of the statistics, at most the last."""
         graph, last = self.graph, 4 * layer.time_steps
         shape = graph.node("Shape", x.name)
         steps = graph.node("Gather", shape, graph.constant(0, np.int64), axis=0)
@@ -188,7 +188,7 @@ class Lowering:
         return Value(name, x.features)
 
     def _last_of(self, name: str) -> str:
-        """The last real step of a sequence, [B, F]; zero for a length of 0."""
+        """Take the last real step of a sequence, [B, F]; zero for a length of 0."""
         graph = self.graph
         if self.lengths is None:
             return str(graph.node("Gather", name, graph.constant(-1, np.int64), axis=0))
@@ -263,7 +263,7 @@ class Lowering:
         return self._join(x, self.settled(self.layers(layer.layers, x, f"{path}.")))
 
     def _turned(self, name: str) -> str:
-        """Each sequence from its end."""
+        """Turn each sequence: from its end."""
         graph = self.graph
         if self.lengths is None:
             numbers = (graph.integers(n) for n in (-1, -(2**62), 0, -1))

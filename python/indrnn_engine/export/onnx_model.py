@@ -25,8 +25,8 @@ _OPSET = 18
 _IR_VERSION = 9  # what runtimes of 2023 and later read
 
 # The RNN operator multiplies by all of its H * H recurrent weights, Scan by H, but a step of Scan
-# costs more. In onnxruntime RNN is ahead for one stream up to a width of 128 (1.2 to 1.9 us a step),
-# Scan for batches (of 32: from 32 neurons on, by 4 at 128): `python -m benchmarks.streaming`.
+# costs more. In onnxruntime RNN is ahead for one stream up to a width of 128 (1.2 to 1.9 us a
+# step), Scan for batches of 32 from 32 neurons on: `python -m benchmarks.streaming`.
 WIDEST_RNN = 64
 
 

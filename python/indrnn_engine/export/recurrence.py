@@ -68,7 +68,7 @@ def scan(
     """Use Scan over time; mask [T, B, 1] keeps the state where a sequence has ended."""
     body = Graph(graph.onnx, graph.dtype, prefix=graph.name("step") + ".")
     before, z, valid = (body.name(name) for name in ("before", "z", "valid"))
-    shape = ["B", x.features]
+    shape: list[int | str] = ["B", x.features]
     inputs = [body.value_info(before, shape), body.value_info(z, shape)]
     sources = [state, x.name]
     h = body.node("Add", z, body.node("Mul", before, body.constant(u)))
