@@ -3,6 +3,6 @@
 . "$(dirname "$0")/common.sh"
 scripts/setup.sh develop
 use_venv
-git ls-files -z '*.cpp' '*.hpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format -i
+git ls-files -z '*.c' '*.cpp' '*.hpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format -i
 ruff format .
 ruff check --fix .

@@ -5,7 +5,7 @@ scripts/setup.sh develop
 use_venv
 
 say "clang-format"
-git ls-files -z '*.cpp' '*.hpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format --dry-run -Werror
+git ls-files -z '*.c' '*.cpp' '*.hpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format --dry-run -Werror
 say "ruff"
 ruff format --check .
 ruff check .
