@@ -193,7 +193,7 @@ TEST(CInterface, EveryFailureIsAStatusWithAMessage) {
   EXPECT_EQ(indrnn_network_forward(handle.get(), -1, 1, y, y, nullptr, nullptr, 0), INDRNN_INVALID_ARGUMENT);
   EXPECT_EQ(indrnn_network_forward(handle.get(), 1, std::numeric_limits<std::int64_t>::max(), y, y, nullptr,
                                    nullptr, 0),
-            INDRNN_INVALID_ARGUMENT);
+            INDRNN_OUT_OF_MEMORY);
   EXPECT_EQ(indrnn_network_forward(handle.get(), 1, 1, nullptr, y, nullptr, nullptr, 0),
             INDRNN_INVALID_ARGUMENT);
   EXPECT_EQ(indrnn_network_forward(nullptr, 1, 1, y, y, nullptr, nullptr, 0), INDRNN_INVALID_ARGUMENT);

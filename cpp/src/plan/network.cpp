@@ -186,7 +186,12 @@ State Network::initial_state(std::int64_t batch) const {
   std::int64_t offset = 0;
   for (const StateSlot& slot : implementation_->graph.states) {
     state.entries.push_back({slot.name, slot.features, offset});
-    offset += batch * slot.features;
+    std::int64_t elements = 0;
+    if (__builtin_mul_overflow(batch, slot.features, &elements) ||
+        __builtin_add_overflow(offset, elements, &offset)) {
+      throw OutOfMemory("[initial_state] a state of batch " + std::to_string(batch) +
+                        " is larger than any memory");
+    }
   }
   state.flat = Tensor({offset}, implementation_->options.dtype);
   return state;
