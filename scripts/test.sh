@@ -25,13 +25,24 @@ cpp_tests() {
 }
 
 export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
-cpp_tests release "optimised" -DINDRNN_BUILD_BENCHMARKS=ON
+# The CUDA backend's tests run on an emulated device, in each of the three.
+cpp_tests release "optimised" -DINDRNN_BUILD_BENCHMARKS=ON -DINDRNN_CUDA_EMULATION=ON
 cpp_tests address "AddressSanitizer and UndefinedBehaviorSanitizer" "-DINDRNN_SANITIZE=address;undefined" \
-  -DINDRNN_BUILD_SHARED=OFF
-cpp_tests thread "ThreadSanitizer" -DINDRNN_SANITIZE=thread -DINDRNN_BUILD_SHARED=OFF
+  -DINDRNN_BUILD_SHARED=OFF -DINDRNN_CUDA_EMULATION=ON
+cpp_tests thread "ThreadSanitizer" -DINDRNN_SANITIZE=thread -DINDRNN_BUILD_SHARED=OFF \
+  -DINDRNN_CUDA_EMULATION=ON
+
+say "CUDA kernels by nvcc"
+mkdir -p build/logs
+if command -v nvcc >/dev/null; then
+  build_cpp cuda -DINDRNN_BUILD_STATIC=OFF -DINDRNN_CUDA=ON -DINDRNN_CUDA_REPORT=ON "-DCMAKE_CUDA_ARCHITECTURES=90" \
+    2>&1 | tee build/logs/nvcc.txt | python scripts/kernel_report.py || failed+=("CUDA kernels by nvcc")
+else
+  echo "skipped: nvcc is not installed"
+fi
 
 say "Python tests"
-mkdir -p build/logs
+export INDRNN_CUDA_LIBRARY="${INDRNN_CUDA_LIBRARY-$PWD/build/release/tests/cuda/libindrnn_cuda.so}"
 python -m pytest --pyargs tests/python indrnn_engine "$@" 2>&1 | tee build/logs/pytest.txt ||
   failed+=("Python tests")
 

@@ -24,7 +24,7 @@ class Context : public DeviceContext {
 
   std::string device() const override { return "cuda:" + std::to_string(device_); }
   void* stream() const override { return stream_.get(); }
-  bool is_device_memory(const void* pointer) const override { return is_device_pointer(pointer); }
+  bool is_device_memory(const void* pointer) const override { return is_device_pointer(pointer, device_); }
   std::shared_ptr<void> allocate(std::size_t bytes) override;
   void zero(void* to, std::size_t bytes) override;
   void copy(const void* from, void* to, std::size_t bytes) override;

@@ -19,11 +19,27 @@ void refuse_capture(cudaStream_t stream) {
 
 }  // namespace
 
-bool is_device_pointer(const void* pointer) {
-  if (pointer == nullptr) return false;
+namespace {
+
+cudaPointerAttributes attributes_of(const void* pointer) {
   cudaPointerAttributes attributes{};
   check(cudaPointerGetAttributes(&attributes, pointer), "asking where an array lies");
-  return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  return attributes;
+}
+
+}  // namespace
+
+bool is_device_pointer(const void* pointer) {
+  if (pointer == nullptr) return false;
+  const cudaMemoryType type = attributes_of(pointer).type;
+  return type == cudaMemoryTypeDevice || type == cudaMemoryTypeManaged;
+}
+
+bool is_device_pointer(const void* pointer, int device) {
+  if (pointer == nullptr) return false;
+  const cudaPointerAttributes attributes = attributes_of(pointer);
+  return attributes.type == cudaMemoryTypeManaged ||
+         (attributes.type == cudaMemoryTypeDevice && attributes.device == device);
 }
 
 bool is_capturing(cudaStream_t stream) {

@@ -11,6 +11,7 @@ namespace indrnn::cuda {
 
 // Whether the pointer is memory of a device (or managed memory).
 bool is_device_pointer(const void* pointer);
+bool is_device_pointer(const void* pointer, int device);  // of this device
 // Whether the stream is recording a graph instead of running.
 bool is_capturing(cudaStream_t stream);
 

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "device_array.hpp"
+
 namespace indrnn::python {
 
 namespace {
@@ -66,6 +68,11 @@ py::array plain_array(py::handle object, const Argument& argument, const std::st
   if (py::isinstance(object, numpy.attr("ma").attr("MaskedArray"))) {
     throw py::type_error(argument.prefix() +
                          " is a masked array, whose mask would be lost; give .filled(...) of it");
+  }
+  if (is_device_array(object)) {
+    throw py::type_error(
+        argument.prefix() +
+        " lies in device memory and is needed in host memory; copy it, as DeviceArray.numpy() does");
   }
   const bool as_array = py::isinstance<py::array>(object) || has_protocol(object, "__array__") ||
                         has_protocol(object, "__array_interface__") ||
@@ -179,6 +186,17 @@ py::array float_array(py::handle object, const Argument& argument) {
   }
   throw py::type_error(argument.prefix() + " must be float32 or float64, got " + name_of_dtype(array) +
                        "; use " + argument.name + ".astype(np.float32)");
+}
+
+py::array any_input_array(py::handle object, const Argument& argument) {
+  const std::string wanted = "float32, float64, int64 or bool";
+  const py::array array = any_array(object, argument, wanted);
+  for (const DType dtype : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+    if (!has_dtype(array, dtype)) continue;
+    require_rank(array, argument);
+    return behaved_array(array, dtype);
+  }
+  throw py::type_error(argument.prefix() + " must be " + wanted + ", got " + name_of_dtype(array));
 }
 
 std::optional<py::array> optional_array(py::handle object, const Argument& argument, DType dtype) {

@@ -33,6 +33,8 @@ py::dtype numpy_dtype(DType dtype);  // uint8 is a mask: bool
 py::array input_array(py::handle object, const Argument& argument, DType dtype);
 // The same for float32 or float64, whichever it is.
 py::array float_array(py::handle object, const Argument& argument);
+// The same for any dtype of ours.
+py::array any_input_array(py::handle object, const Argument& argument);
 // The same, or nothing for None.
 std::optional<py::array> optional_array(py::handle object, const Argument& argument, DType dtype);
 // Lengths [B] of any integer dtype as int64, each in [0, time_steps]; nothing for None.

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "arrays.hpp"
+#include "device_losses.hpp"
 #include "interpreter.hpp"
 #include "register.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 
 py::tuple softmax_cross_entropy(py::handle logits_object, py::handle targets_object, py::handle mask_object,
                                 py::handle out) {
+  if (is_device_array(logits_object))
+    return device_softmax_cross_entropy(logits_object, targets_object, mask_object, out);
   const char* operation = "softmax_cross_entropy";
   const py::array logits = float_array(logits_object, {operation, "logits"});
   const py::array targets = input_array(targets_object, {operation, "targets"}, DType::int64);
@@ -32,6 +35,8 @@ py::tuple softmax_cross_entropy(py::handle logits_object, py::handle targets_obj
 
 py::tuple mean_squared_error(py::handle prediction_object, py::handle target_object, py::handle mask_object,
                              py::handle out) {
+  if (is_device_array(prediction_object))
+    return device_mean_squared_error(prediction_object, target_object, mask_object, out);
   const char* operation = "mean_squared_error";
   const py::array prediction = float_array(prediction_object, {operation, "y"});
   const py::array target = input_array(target_object, {operation, "target"}, dtype_of_array(prediction));

@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   register_errors(module);
   register_runtime(module);
   register_state(module);
+  register_device_array(module);
   register_network(module);
   register_ops(module);
   register_losses(module);

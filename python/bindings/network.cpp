@@ -8,6 +8,7 @@
 #include <string>
 
 #include "arrays.hpp"
+#include "device_network.hpp"
 #include "indrnn/error.hpp"
 #include "model_file.hpp"
 #include "register.hpp"
@@ -27,8 +28,13 @@ DType input_dtype(const Network& network) {
   return network.takes_indices() ? DType::int64 : network.options().dtype;
 }
 
-py::tuple forward(SharedNetwork& shared, py::handle x_object, const State* state, py::handle lengths_object,
-                  bool training, bool keep, py::handle resets_object, py::handle out) {
+py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_object, const State* state,
+                  py::handle lengths_object, bool training, bool keep, py::handle resets_object,
+                  py::handle out) {
+  if (on_device(*held_network, x_object)) {
+    return device_forward(held_network, x_object, state, lengths_object, training, keep, resets_object, out);
+  }
+  SharedNetwork& shared = *held_network;
   Network& network = shared.network;
   const char* letters = network.takes_indices() ? "[T, B]" : "[T, B, I]";
   const py::array x = input_array(x_object, {"forward", "x", letters}, input_dtype(network));
@@ -56,14 +62,14 @@ py::tuple forward(SharedNetwork& shared, py::handle x_object, const State* state
 }
 
 // Gradients of the input (None unless wanted) and of the initial state.
-py::tuple backward(SharedNetwork& shared, py::handle dy_object, const State* dstate, bool input_gradient) {
-  Network& network = shared.network;
-  const auto kept = using_network(shared, "backward", [&](Network&) { return shared.kept; });
-  if (!kept) {
-    throw InvalidArgument(
-        "[backward] needs a forward with training=True or keep=True before it, and each such forward allows "
-        "one backward");
+py::tuple backward(const std::shared_ptr<SharedNetwork>& held_network, py::handle dy_object,
+                   const State* dstate, bool input_gradient) {
+  if (on_device(*held_network, dy_object)) {
+    return device_backward(held_network, dy_object, dstate, input_gradient);
   }
+  SharedNetwork& shared = *held_network;
+  Network& network = shared.network;
+  const auto kept = kept_forward(shared);
   const Shape shape = network.output_shape(kept->time_steps, kept->batch);
   const Argument argument{"backward", "dy", shape.rank() == 2 ? "[B, O]" : "[T, B, O]"};
   py::array dy = input_array(dy_object, argument, network.options().dtype);
@@ -94,7 +100,10 @@ py::tuple backward(SharedNetwork& shared, py::handle dy_object, const State* dst
 }
 
 // Updates the given state, or a new one, and returns it behind y.
-py::tuple step(SharedNetwork& shared, py::handle x_object, std::shared_ptr<State> state, py::handle out) {
+py::tuple step(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_object,
+               std::shared_ptr<State> state, py::handle out) {
+  if (on_device(*held_network, x_object)) return device_step(held_network, x_object, std::move(state), out);
+  SharedNetwork& shared = *held_network;
   Network& network = shared.network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const py::array given = input_array(x_object, {"step", "x", letters}, input_dtype(network));
@@ -114,9 +123,14 @@ py::tuple step(SharedNetwork& shared, py::handle x_object, std::shared_ptr<State
   return py::make_tuple(y, state);
 }
 
+std::shared_ptr<SharedNetwork> shared_of(const py::object& self) {
+  return self.cast<std::shared_ptr<SharedNetwork>>();
+}
+
 py::dict views_by_name(const std::vector<NamedView>& views, const py::object& self) {
   py::dict result;
-  for (const NamedView& named : views) result[py::str(named.name)] = array_over(named.view, self);
+  for (const NamedView& named : views)
+    result[py::str(named.name)] = owned_array(shared_of(self), named.view, self);
   return result;
 }
 
@@ -124,11 +138,14 @@ Network& network_of(const py::object& self) { return self.cast<SharedNetwork&>()
 
 void register_views(SharedNetworkClass& network) {
   network
-      .def_property_readonly(
-          "parameters",
-          [](const py::object& self) { return array_over(network_of(self).parameters(), self); })
-      .def_property_readonly(
-          "gradients", [](const py::object& self) { return array_over(network_of(self).gradients(), self); })
+      .def_property_readonly("parameters",
+                             [](const py::object& self) {
+                               return owned_array(shared_of(self), network_of(self).parameters(), self);
+                             })
+      .def_property_readonly("gradients",
+                             [](const py::object& self) {
+                               return owned_array(shared_of(self), network_of(self).gradients(), self);
+                             })
       .def("named_parameters",
            [](const py::object& self) { return views_by_name(network_of(self).named_parameters(), self); })
       .def("named_gradients",

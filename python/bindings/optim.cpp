@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "arrays.hpp"
+#include "device_array.hpp"
 #include "register.hpp"
 #include "shared_network.hpp"
 
@@ -25,6 +25,12 @@ struct SharedOptimizer {
 
 using SharedAdam = SharedOptimizer<optim::Adam, optim::AdamOptions>;
 using SharedSgd = SharedOptimizer<optim::Sgd, optim::SgdOptions>;
+
+// A view of what an optimizer keeps for each parameter, in the memory of its network's device.
+template <class Shared>
+py::object moments_of(const py::object& self, const TensorView& view) {
+  return owned_array(self.cast<Shared&>().shared, view, self);
+}
 
 // Binds one field of an optimizer's options under its own name.
 template <class Class, class Options, class Value>
@@ -54,10 +60,11 @@ void register_adam(py::module_& module) {
           [](SharedAdam& self, std::int64_t steps) { self.optimizer.steps = steps; })
       .def_property_readonly("first_moment",
                              [](const py::object& self) {
-                               return array_over(self.cast<SharedAdam&>().optimizer.first_moment(), self);
+                               return moments_of<SharedAdam>(
+                                   self, self.cast<SharedAdam&>().optimizer.first_moment());
                              })
       .def_property_readonly("second_moment", [](const py::object& self) {
-        return array_over(self.cast<SharedAdam&>().optimizer.second_moment(), self);
+        return moments_of<SharedAdam>(self, self.cast<SharedAdam&>().optimizer.second_moment());
       });
   def_option(adam, "lr", &Options::lr);
   def_option(adam, "beta1", &Options::beta1);
@@ -82,7 +89,7 @@ void register_sgd(py::module_& module) {
              using_network(*self.shared, "SGD.step", [&](Network&) { self.optimizer.step(); });
            })
       .def_property_readonly("velocity", [](const py::object& self) {
-        return array_over(self.cast<SharedSgd&>().optimizer.velocity(), self);
+        return moments_of<SharedSgd>(self, self.cast<SharedSgd&>().optimizer.velocity());
       });
   def_option(sgd, "lr", &Options::lr);
   def_option(sgd, "momentum", &Options::momentum);

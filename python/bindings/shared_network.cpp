@@ -45,4 +45,12 @@ NetworkUse::~NetworkUse() {
   shared_.mutex.unlock();
 }
 
+std::optional<KeptForward> kept_forward(SharedNetwork& shared) {
+  const auto kept = using_network(shared, "backward", [&](Network&) { return shared.kept; });
+  if (kept) return kept;
+  throw InvalidArgument(
+      "[backward] needs a forward with training=True or keep=True before it, and each such forward allows "
+      "one backward");
+}
+
 }  // namespace indrnn::python

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "indrnn/network.hpp"
 #include "interpreter.hpp"
@@ -25,6 +26,9 @@ struct SharedNetwork {
 
   Network network;
   std::optional<KeptForward> kept;  // read and written only while the network is held
+
+  // Keeps alive what callers gave in device memory and queued work may still read. Changed with the interpreter lock.
+  std::vector<std::shared_ptr<void>> borrowed;
 
   std::timed_mutex mutex;
   std::atomic<std::thread::id> user;  // who holds the mutex
@@ -54,5 +58,8 @@ auto using_network(SharedNetwork& shared, const char* operation, Work&& work) {
     return std::forward<Work>(work)(shared.network);
   });
 }
+
+// The last forward that allows a backward; throws without one.
+std::optional<KeptForward> kept_forward(SharedNetwork& shared);
 
 }  // namespace indrnn::python

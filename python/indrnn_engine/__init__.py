@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import files, losses, nn, ops, optim
 from ._runtime import devices, instruction_set, num_threads, set_num_threads, version
+from .device_array import DeviceArray, to_device
 from .network import Network
 from .state import State
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from . import analysis, architectures, convert, data, estimators, export, recipes, training
 
 __all__ = [
+    "DeviceArray",
     "Network",
     "State",
     "analysis",
@@ -57,6 +59,7 @@ __all__ = [
     "optim",
     "recipes",
     "set_num_threads",
+    "to_device",
     "training",
     "version",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _checks, _core
+from . import _checks, _core, _cuda
 
 __all__ = ["devices", "instruction_set", "num_threads", "set_num_threads", "version"]
 
@@ -18,7 +18,9 @@ def instruction_set() -> str:
 
 
 def devices() -> list[str]:
-    """Devices that a network can be made on.
+    """Devices that a network can be made on: "cpu", and "cuda:0", "cuda:1", ... for each GPU.
+
+    "cuda" is the first of those. Without a GPU, its driver or the CUDA backend the list is ["cpu"].
 
     Examples
     --------
@@ -26,7 +28,7 @@ def devices() -> list[str]:
     >>> "cpu" in ie.devices()
     True
     """
-    return ["cpu"]
+    return ["cpu", *(f"cuda:{index}" for index in range(_cuda.count()))]
 
 
 def num_threads() -> int:

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _core
+from . import _core, _cuda
 from .network import Network
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store
     OSError
         If there is no such file or it cannot be read.
     """
+    device = _cuda.check("load", device)
     return Network._of(_core.Network.load(os.fsencode(path), device, memory))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import _checks, _document, nn
+from . import _checks, _cuda, _document, nn
 from ._core import Network as CoreNetwork
 from .state import State, core_of
 from .summary import Summary, describe
@@ -33,7 +33,7 @@ class Network:
     dtype : str or dtype, default "float32"
         "float32" or "float64": of parameters, inputs and outputs.
     device : str, default "cpu"
-        See `indrnn_engine.devices`.
+        One of `indrnn_engine.devices`; "cuda" is "cuda:0". See `DeviceArray` for arrays there.
     seed : int, default 0
         Of the initial parameters and of dropout, from 0 to 2**64 - 1.
     memory : str, default "store"
@@ -92,7 +92,7 @@ class Network:
         self._layers = _document.specs(layers)
         document = _document.write(self._layers, input_size, dtype)
         seed = _checks.integer("Network", "seed", seed, 0, 2**64 - 1)
-        device = _checks.text("Network", "device", device)
+        device = _cuda.check("Network", _checks.text("Network", "device", device))
         memory = _checks.text("Network", "memory", memory)
         self._core = CoreNetwork.from_json(document, device, seed, memory)
 
@@ -459,6 +459,7 @@ class Network:
         cls, data: bytes | bytearray | memoryview, device: str = "cpu", memory: str = "store"
     ) -> Network:
         """Make the network that `to_bytes` or `save` wrote; errors as for `files.load`."""
+        device = _cuda.check("Network", device)
         return cls._of(CoreNetwork.from_bytes(data, device, memory))
 
     @classmethod

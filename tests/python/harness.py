@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Arrays = dict[str, np.ndarray]
+# Where the networks of the gradient tests run: on the emulated GPU as well, see docs/cuda.md.
+DEVICE = os.environ.get("INDRNN_TEST_DEVICE", "cpu")
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def make_problem(
     seed: int = 0,
 ) -> Problem:
     rng = np.random.default_rng(seed)
-    network = ie.Network(layers, input_size=input_size, dtype=dtype, seed=seed)
+    network = ie.Network(layers, input_size=input_size, dtype=dtype, seed=seed, device=DEVICE)
     randomize(network, rng)
     steps, batch = shape.time_steps, shape.batch
     lengths = None if shape.lengths is None else np.array(shape.lengths, np.int64)
@@ -164,15 +167,25 @@ def as_state(
     return state
 
 
+def copy_of(network: ie.Network, **options: Any) -> ie.Network:
+    """A network with the same values and masks to come, but other dtype, device or memory."""
+    options = {"dtype": network.dtype, "device": network.device, **options}
+    made = ie.Network(network.layers, input_size=network.input_size, **options)
+    made.random_state = network.random_state
+    for kind in ("named_parameters", "named_buffers"):
+        for name, values in getattr(made, kind)().items():
+            values[...] = getattr(network, kind)()[name]
+    return made
+
+
+def on_device(problem: Problem, device: str) -> Problem:
+    """The same problem, value for value, with the network on another device."""
+    return replace(problem, network=copy_of(problem.network, device=device))
+
+
 def in_float64(problem: Problem) -> Problem:
     """The same problem, value for value, with a float64 network."""
-    wide = ie.Network(
-        problem.network.layers, input_size=problem.network.input_size, dtype="float64"
-    )
-    wide.random_state = problem.network.random_state
-    for kind in ("named_parameters", "named_buffers"):
-        for name, values in getattr(wide, kind)().items():
-            values[...] = getattr(problem.network, kind)()[name]
+    wide = copy_of(problem.network, dtype="float64")
     x = problem.x if wide.takes_indices else problem.x.astype(np.float64)
     return replace(problem, network=wide, x=x, dy=problem.dy.astype(np.float64))
 
@@ -192,7 +205,7 @@ def engine_outcome(problem: Problem, *, zero_gradients: bool = True) -> Outcome:
     """Forward and backward by the engine; random state and running statistics stay as they were."""
     network, batch = problem.network, problem.x.shape[1]
     random_state = network.random_state
-    buffers = {name: values.copy() for name, values in network.named_buffers().items()}
+    buffers = {name: np.array(values) for name, values in network.named_buffers().items()}
     if zero_gradients:
         network.zero_gradients()
     y, state = engine_forward(problem, keep=True)
@@ -200,8 +213,8 @@ def engine_outcome(problem: Problem, *, zero_gradients: bool = True) -> Outcome:
     outcome = Outcome(
         y,
         {name: values.copy() for name, values in state.items()},
-        {name: values.copy() for name, values in network.named_buffers().items()},
-        {name: values.copy() for name, values in network.named_gradients().items()},
+        {name: np.array(values) for name, values in network.named_buffers().items()},
+        {name: np.array(values) for name, values in network.named_gradients().items()},
         dx,
         {name: values.copy() for name, values in dstate.items()},
     )
@@ -244,7 +257,7 @@ def finite_difference_outcome(problem: Problem) -> dict[str, np.ndarray]:
     """Central differences of the engine's forward: by parameters, given states, and "x"."""
     network = problem.network
     random_state = network.random_state
-    buffers = {name: values.copy() for name, values in network.named_buffers().items()}
+    buffers = {name: np.array(values) for name, values in network.named_buffers().items()}
     dy = np.where(np.isnan(problem.dy), 0.0, problem.dy)
 
     def functional() -> float:

@@ -9,8 +9,8 @@ import pytest
 
 # Inherent to pybind11: its metaclass, and __init__ of classes without a constructor.
 ALLOWED = """
-indrnn_engine._core.(Adam|Network|Sgd|State)
-indrnn_engine._core.(Network|State).__init__
+indrnn_engine._core.(Adam|DeviceArray|Network|Sgd|State)
+indrnn_engine._core.(DeviceArray|Network|State).__init__
 """
 
 

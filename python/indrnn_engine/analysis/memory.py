@@ -112,7 +112,7 @@ def recurrent_weights(network: Network) -> dict[str, NDArray[Any]]:
     """
     end = ".weight_hh"
     return {
-        name[: -len(end)]: values.copy()
+        name[: -len(end)]: np.array(values)
         for name, values in network.named_parameters().items()
         if name.endswith(end)
     }

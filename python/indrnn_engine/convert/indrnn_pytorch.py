@@ -136,9 +136,9 @@ def to_indrnn_pytorch(network: Network, values: str = "parameters") -> dict[str,
         )
     if values == "gradients":
         own = network.named_gradients()
-        return {e.released: own[e.engine].copy() for e in matched[1] if not e.buffer}
+        return {e.released: np.array(own[e.engine]) for e in matched[1] if not e.buffer}
     own = {**network.named_parameters(), **network.named_buffers()}
-    return {entry.released: own[entry.engine].copy() for entry in matched[1]}
+    return {entry.released: np.array(own[entry.engine]) for entry in matched[1]}
 
 
 def _read(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, NDArray[Any]]:

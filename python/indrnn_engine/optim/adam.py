@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import _checks, _core
 from ._state import check_array, check_keys, core_of
 
@@ -152,8 +154,8 @@ class Adam:
             "weight_decay": self.weight_decay,
             "decoupled": self.decoupled,
             "steps": self.steps,
-            "first_moment": self._core.first_moment.copy(),
-            "second_moment": self._core.second_moment.copy(),
+            "first_moment": np.array(self._core.first_moment),
+            "second_moment": np.array(self._core.second_moment),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import _checks, _core
 from ._state import check_array, check_keys, core_of
 
@@ -119,7 +121,7 @@ class SGD:
             "momentum": self.momentum,
             "weight_decay": self.weight_decay,
             "nesterov": self.nesterov,
-            "velocity": self._core.velocity.copy(),
+            "velocity": np.array(self._core.velocity),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -180,9 +181,7 @@ class Trainer:
         )
         if not math.isfinite(loss):
             self._diverged(f"the loss is {loss}: it comes from {first_bad_layer(net, batch)}")
-        with np.errstate(all="ignore"):
-            total = net.gradients.sum()  # finite unless a gradient is not: one pass, no temporary
-        if not np.isfinite(total):
+        if not _finite_gradients(net):
             self._diverged(f"the gradient is not finite in {_bad_names(net.named_gradients())}")
         if config.clip_value is not None or config.clip_norm is not None:
             optim.clip_gradients(net, value=config.clip_value, norm=config.clip_norm)
@@ -338,6 +337,15 @@ def _make_optimizer(net: Network, config: TrainingConfig) -> Any:
     return optim.Adam(
         net, config.learning_rate, weight_decay=config.weight_decay, decoupled=config.decoupled
     )
+
+
+def _finite_gradients(net: Network) -> bool:
+    """Say whether all gradients are finite, in one pass where they lie."""
+    if net.device.startswith("cuda"):
+        norm = optim.clip_gradients(net, norm=sys.float_info.max)  # changes nothing
+        return norm is not None and math.isfinite(norm)
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(net.gradients.sum()))  # finite unless a gradient is not
 
 
 def _bad_names(arrays: dict[str, Any]) -> str:

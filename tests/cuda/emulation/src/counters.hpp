@@ -21,7 +21,8 @@ void reset_counters();
 
 }  // namespace emulation
 
-// For Python's tests; also exported by the emulated libindrnn_cuda.
+// For Python's tests: exported by the emulated libindrnn_cuda.
+#pragma GCC visibility push(default)
 extern "C" {
 // {"name": {"launches": 1, "bytes_read": 4, "bytes_written": 4}, ...}; valid until the next call.
 const char* cuda_emulation_counters();
@@ -31,3 +32,4 @@ void cuda_emulation_finish();
 // Bytes of live device memory.
 std::uint64_t cuda_emulation_live_bytes(int device);
 }
+#pragma GCC visibility pop

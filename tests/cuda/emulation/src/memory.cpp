@@ -27,6 +27,18 @@ std::map<const char*, Allocation>& allocations() {
   return instance;
 }
 
+// Fresh memory holds NaN. Of a large buffer only the two ends do: every page that is touched once makes each opening and
+// closing of the device's memory slower.
+void fill_with_garbage(char* begin, std::size_t bytes) {
+  constexpr std::size_t end = std::size_t{1} << 20U;
+  if (bytes <= 2 * end) {
+    std::memset(begin, 0xff, bytes);
+  } else {
+    std::memset(begin, 0xff, end);
+    std::memset(begin + bytes - end, 0xff, end);
+  }
+}
+
 cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind, const char* function) {
   if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
   if (pointer == nullptr) return failed(cudaErrorInvalidValue);
@@ -50,7 +62,7 @@ cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind, const c
     made.begin = taken + red_zone_bytes;
     used += bytes;
     const OpenDeviceMemory open(device);
-    std::memset(made.begin, 0xff, bytes);
+    fill_with_garbage(made.begin, bytes);
     close_around(made);
   } else {
     void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);

@@ -53,7 +53,9 @@ void close_around(const Allocation& allocation) {
 
 void close_freed(const Allocation& allocation) {
   for (const auto& [begin, bytes] : allocation.red_zones) open_zone(begin, bytes);
+#ifdef __SANITIZE_ADDRESS__
   close_zone(allocation.begin, allocation.bytes);
+#endif
 }
 
 }  // namespace emulation

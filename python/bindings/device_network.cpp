@@ -1,0 +1,138 @@
+#include "device_network.hpp"
+
+#include <optional>
+#include <string>
+
+#include "indrnn/error.hpp"
+
+namespace indrnn::python {
+
+namespace {
+
+DType input_dtype(const Network& network) {
+  return network.takes_indices() ? DType::int64 : network.options().dtype;
+}
+
+// `out` itself when it can be written, a new array for None.
+DeviceArray device_output(const std::shared_ptr<SharedNetwork>& shared, py::handle out, const char* operation,
+                          const Shape& shape) {
+  const DType dtype = shared->network.options().dtype;
+  if (out.is_none()) return new_device_array(shared, dtype, shape);
+  const Argument argument{operation, "out"};
+  if (!py::isinstance<DeviceArray>(out)) {
+    throw py::type_error(argument.prefix() + " must be a DeviceArray, as x is in device memory, got " +
+                         std::string(py::str(py::type::handle_of(out).attr("__name__"))));
+  }
+  auto array = out.cast<DeviceArray>();
+  const ConstTensorView view = device_input(out, argument, dtype, *shared);
+  if (!(view.shape == shape)) {
+    throw py::value_error(argument.prefix() + " must have shape " + shape.to_string() + ", got " +
+                          view.shape.to_string());
+  }
+  require_apart(array.view, argument, shared->network.parameters(), "the network's parameters");
+  return array;
+}
+
+// Lengths or resets: in host memory they are checked here, in device memory they are taken as they are.
+struct Optional {
+  std::optional<py::array> host;
+  ConstTensorView view;
+};
+
+Optional lengths_of(py::handle object, SharedNetwork& shared, std::int64_t time_steps) {
+  const Argument argument{"forward", "lengths", "[B]"};
+  if (is_device_array(object)) return {std::nullopt, device_input(object, argument, DType::int64, shared)};
+  auto host = optional_lengths(object, argument, time_steps);
+  const ConstTensorView view = view_of(host);
+  return {std::move(host), view};
+}
+
+Optional resets_of(py::handle object, SharedNetwork& shared) {
+  const Argument argument{"forward", "resets", "[T, B]"};
+  if (is_device_array(object)) return {std::nullopt, device_input(object, argument, DType::uint8, shared)};
+  auto host = optional_array(object, argument, DType::uint8);
+  const ConstTensorView view = view_of(host);
+  return {std::move(host), view};
+}
+
+std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch) {
+  return state != nullptr ? std::make_shared<State>(*state)
+                          : std::make_shared<State>(network.initial_state(batch));
+}
+
+}  // namespace
+
+bool on_device(const SharedNetwork& shared, py::handle object) {
+  if (!is_device_array(object)) return false;
+  if (shared.network.context() != nullptr) return true;
+  throw py::type_error("the array lies in device memory, and the network is on " +
+                       shared.network.options().device +
+                       ": copy it to the host first, as DeviceArray.numpy() does");
+}
+
+py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handle x_object,
+                         const State* state, py::handle lengths_object, bool training, bool keep,
+                         py::handle resets_object, py::handle out) {
+  const Network& network = shared->network;
+  const char* letters = network.takes_indices() ? "[T, B]" : "[T, B, I]";
+  const ConstTensorView x = device_input(x_object, {"forward", "x", letters}, input_dtype(network), *shared);
+  const std::int64_t time_steps = x.shape[0];
+  const std::int64_t batch = x.shape[1];
+  const Optional lengths = lengths_of(lengths_object, *shared, time_steps);
+  const Optional resets = resets_of(resets_object, *shared);
+  DeviceArray y = device_output(shared, out, "forward", network.output_shape(time_steps, batch));
+  require_apart(y.view, {"forward", "out"}, x, "x");
+  const auto next = copy_or_zero(network, state, batch);
+  using_network(*shared, "forward", [&](Network& held) {
+    held.forward(x, y.view, *next, {training, keep, lengths.view, resets.view});
+    if (training || keep) shared->kept = KeptForward{time_steps, batch};
+  });
+  return py::make_tuple(std::move(y), next);
+}
+
+py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy_object,
+                          const State* dstate, bool input_gradient) {
+  const Network& network = shared->network;
+  const DType dtype = network.options().dtype;
+  const auto kept = kept_forward(*shared);
+  const Shape shape = network.output_shape(kept->time_steps, kept->batch);
+  const Argument argument{"backward", "dy", shape.rank() == 2 ? "[B, O]" : "[T, B, O]"};
+  const ConstTensorView dy = device_input(dy_object, argument, dtype, *shared);
+  if (!(dy.shape == shape)) {
+    throw InvalidArgument("[backward] dy must have the shape of the last output " + shape.to_string() +
+                          ", got " + dy.shape.to_string());
+  }
+  py::object dx = py::none();
+  TensorView dx_view;
+  if (input_gradient && !network.takes_indices()) {
+    DeviceArray array =
+        new_device_array(shared, dtype, {kept->time_steps, kept->batch, network.options().input_size});
+    dx_view = array.view;
+    dx = py::cast(std::move(array));
+  }
+  const auto before = copy_or_zero(network, dstate, kept->batch);
+  using_network(*shared, "backward", [&](Network& held) {
+    if (shared->kept != kept)
+      throw InvalidArgument("[backward] another thread has used the network since its forward");
+    held.backward(dy, dx_view, before.get());
+    shared->kept.reset();
+  });
+  return py::make_tuple(dx, before);
+}
+
+py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x_object,
+                      std::shared_ptr<State> state, py::handle out) {
+  const Network& network = shared->network;
+  const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
+  const ConstTensorView x = device_input(x_object, {"step", "x", letters}, input_dtype(network), *shared);
+  const std::int64_t batch = x.shape[0];
+  if (!state) state = std::make_shared<State>(network.initial_state(batch));
+  const Shape sequence = network.output_shape(1, batch);
+  DeviceArray y =
+      device_output(shared, out, "step", {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
+  require_apart(y.view, {"step", "out"}, x, "x");
+  using_network(*shared, "step", [&](Network& held) { held.step(x, y.view, *state); });
+  return py::make_tuple(std::move(y), state);
+}
+
+}  // namespace indrnn::python

@@ -1,0 +1,129 @@
+"""Which devices there are, and one sentence for each way in which a GPU can be missing.
+
+Each case runs in a process of its own, as the library is loaded once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import indrnn_engine as ie
+from cuda_device import LIBRARY, emulator
+
+needs_emulator = pytest.mark.skipif(
+    not LIBRARY or emulator() is None, reason="failures of the driver need the emulated device"
+)
+
+MAKE = """
+import numpy as np
+import indrnn_engine as ie
+try:
+    net = ie.Network([ie.nn.IndRNN(4)], 3, device={device!r})
+    net.forward(np.zeros((5, 2, 3), np.float32))
+except (RuntimeError, MemoryError) as error:
+    print(type(error).__name__, error)
+print(ie.devices())
+y, _ = ie.Network([ie.nn.IndRNN(4)], 3).forward(np.zeros((5, 2, 3), np.float32))
+print("the CPU works", y.shape)
+"""
+
+
+def outcome(device="cuda", **environment):
+    """What making a network on the device prints: an error, the devices, and that the CPU works."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE.format(device=device)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "the CPU works (5, 2, 4)", done.stdout
+    return lines[:-1]
+
+
+def test_without_the_backend(tmp_path):
+    error, devices = outcome(INDRNN_CUDA_LIBRARY=str(tmp_path / "libindrnn_cuda.so"))
+    assert error.startswith("RuntimeError [Network] device 'cuda' cannot be used: the CUDA backend")
+    assert error.endswith("device='cpu' works")
+    assert devices == "['cpu']"
+
+
+def test_a_library_of_something_else(tmp_path):
+    path = tmp_path / "libindrnn_cuda.so"
+    path.write_bytes(b"no library")
+    error, devices = outcome(INDRNN_CUDA_LIBRARY=str(path))
+    assert "could not be loaded" in error
+    assert devices == "['cpu']"
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "CUDA", "cpu:0:1", "cuda0"])
+def test_unknown_devices(device):
+    with pytest.raises((RuntimeError, ValueError), match=r"\[network\] device must be one of cpu"):
+        ie.Network([ie.nn.IndRNN(4)], 3, device=device)
+
+
+@needs_emulator
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"CUDA_EMULATION_DRIVER": "0"}, "no NVIDIA driver is running"),
+        (
+            {"CUDA_EMULATION_DRIVER": "12040"},
+            "the NVIDIA driver is too old: it offers CUDA 12.4, the backend needs 13.0; update",
+        ),
+        ({"CUDA_EMULATION_DEVICES": "0"}, "the NVIDIA driver shows no GPU"),
+    ],
+)
+def test_no_usable_device(environment, sentence):
+    error, devices = outcome(**environment)
+    assert error.startswith(f"RuntimeError [Network] device 'cuda' cannot be used: {sentence}")
+    assert error.endswith("device='cpu' works")
+    assert devices == "['cpu']"
+
+
+@needs_emulator
+def test_devices_by_index():
+    assert outcome("cuda:1") == ["['cpu', 'cuda:0', 'cuda:1']"]
+    assert outcome("cuda:1", CUDA_EMULATION_DEVICES="3")[-1].endswith("'cuda:2']")
+
+
+@needs_emulator
+@pytest.mark.parametrize("device", ["cuda:2", "cuda:-1", "cuda:", "cuda:1x", "cuda:²"])
+def test_a_wrong_index(device):
+    error, _ = outcome(device)
+    assert error == (
+        f"RuntimeError [Network] device '{device}' is not there; the CUDA devices are 'cuda:0', "
+        "'cuda:1'"
+    )
+
+
+@needs_emulator
+def test_out_of_memory():
+    error, _ = outcome(CUDA_EMULATION_MEMORY="300")
+    assert error.startswith("MemoryError ")
+    assert "the device is out of memory; use a smaller batch" in error
+
+
+@needs_emulator
+def test_a_lost_device():
+    """An error in the middle of the work is one sentence too, and other networks go on."""
+    error, _ = outcome(CUDA_EMULATION_FAIL_AFTER="0")
+    assert error.startswith("RuntimeError ")
+
+
+@needs_emulator
+def test_the_backend_is_loaded_when_it_is_asked_for():
+    check = """
+import indrnn_engine as ie
+loaded = lambda: "libindrnn_cuda" in open("/proc/self/maps").read()
+ie.Network([ie.nn.IndRNN(4)], 3)
+print(loaded()); ie.devices(); print(loaded())
+"""
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
