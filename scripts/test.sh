@@ -35,6 +35,8 @@ cpp_tests thread "ThreadSanitizer" -DINDRNN_SANITIZE=thread -DINDRNN_BUILD_SHARE
 say "CUDA kernels by nvcc"
 mkdir -p build/logs
 if command -v nvcc >/dev/null; then
+  # For a toolkit without cuBLAS.
+  python -m pip install --quiet -c requirements/constraints.txt -r requirements/cuda.txt
   build_cpp cuda -DINDRNN_BUILD_STATIC=OFF -DINDRNN_CUDA=ON -DINDRNN_CUDA_REPORT=ON "-DCMAKE_CUDA_ARCHITECTURES=90" \
     2>&1 | tee build/logs/nvcc.txt | python scripts/kernel_report.py || failed+=("CUDA kernels by nvcc")
 else

@@ -16,6 +16,12 @@ extern "C" int indrnn_cuda_register();
 
 namespace indrnn::testing {
 
+// On the first device. The backend is registered first, whichever test of the program runs alone.
+inline Network cuda_network(const std::vector<nn::LayerSpec>& layers, std::int64_t input_size) {
+  indrnn_cuda_register();
+  return Network::create(layers, {.input_size = input_size, .device = "cuda"});
+}
+
 struct Case {
   std::string name;
   std::vector<nn::LayerSpec> layers;

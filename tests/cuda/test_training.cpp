@@ -31,7 +31,6 @@ void expect_near(const Tensor& found, const Tensor& wanted, double tolerance) {
 class CudaLosses : public ::testing::TestWithParam<std::tuple<DType, bool, std::int64_t>> {
  protected:
   CudaLosses() {
-    indrnn_cuda_register();
     for (std::int64_t row = 0; row < rows; ++row) {
       mask.push_back(row % 3 == 1 ? 0 : 1);
       targets.push_back(row * 7 % features());
@@ -56,8 +55,7 @@ class CudaLosses : public ::testing::TestWithParam<std::tuple<DType, bool, std::
   std::vector<std::uint8_t> mask;
   std::vector<std::int64_t> targets;
   Tensor values, others, expected, found;
-  Network network =
-      Network::create(std::vector<nn::LayerSpec>{nn::Linear{.size = 1}}, {.input_size = 1, .device = "cuda"});
+  Network network = cuda_network({nn::Linear{.size = 1}}, 1);
   std::shared_ptr<DeviceContext> context = network.context();
 };
 
