@@ -173,6 +173,7 @@ class TestInterrupt:
         output = check(
             LONG_CALL
             + f"""
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 {other if kind == "waiting" else ""}
 time.sleep(0.3)
 def interrupt():
