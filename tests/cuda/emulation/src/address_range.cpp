@@ -16,7 +16,7 @@
 namespace emulation {
 namespace {
 
-constexpr std::size_t range_bytes = std::size_t{64} << 30U;
+constexpr std::size_t range_bytes = std::size_t{1} << 40U;  // addresses, not memory
 
 std::array<std::unique_ptr<AddressRange>, most_devices> ranges;
 struct sigaction earlier_action;
@@ -70,11 +70,13 @@ char* AddressRange::take(std::size_t bytes) {
   if (size > range_bytes - static_cast<std::size_t>(next_ - begin_)) return nullptr;
   char* taken = next_;
   next_ += size;
+  taken_.insert(taken);
   if (opened_ > 0) mprotect(taken, size, PROT_READ | PROT_WRITE);
   return taken;
 }
 
 void AddressRange::give_back(char* begin, std::size_t bytes) {
+  taken_.erase(begin);
   // Mapped anew, not only emptied: the page tables go too, and changing the protection of the range stays quick.
   mmap(begin, whole_pages(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
@@ -85,11 +87,18 @@ bool AddressRange::holds(const void* address) const {
 }
 
 void AddressRange::open() {
-  if (opened_++ == 0) mprotect(begin_, static_cast<std::size_t>(next_ - begin_), PROT_READ | PROT_WRITE);
+  if (opened_++ == 0) protect(PROT_READ | PROT_WRITE);
 }
 
 void AddressRange::close() {
-  if (--opened_ == 0) mprotect(begin_, static_cast<std::size_t>(next_ - begin_), PROT_NONE);
+  if (--opened_ == 0) protect(PROT_NONE);
+}
+
+// From the first address in use on: what lies before stays closed.
+void AddressRange::protect(int protection) {
+  if (opened_from_ == nullptr) opened_from_ = taken_.empty() ? next_ : *taken_.begin();
+  mprotect(opened_from_, static_cast<std::size_t>(next_ - opened_from_), protection);
+  if (protection == PROT_NONE) opened_from_ = nullptr;
 }
 
 AddressRange& address_range(int device) {

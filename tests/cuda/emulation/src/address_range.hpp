@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 
 namespace emulation {
 
@@ -12,7 +13,7 @@ class AddressRange {
 
   // Whole pages with a closed page before and after; nullptr when the range is used up.
   char* take(std::size_t bytes);
-  static void give_back(char* begin, std::size_t bytes);
+  void give_back(char* begin, std::size_t bytes);
   bool holds(const void* address) const;
   void open();
   void close();
@@ -20,10 +21,14 @@ class AddressRange {
   static constexpr std::size_t page = 4096;
 
  private:
+  void protect(int protection);
+
   int device_;
   int opened_ = 0;
   char* begin_;
   char* next_;
+  char* opened_from_ = nullptr;  // while it is open
+  std::set<char*> taken_;
 };
 
 AddressRange& address_range(int device);

@@ -82,7 +82,7 @@ void release_now(const Allocation freed, const char* function) {
     const OpenDeviceMemory open(freed.device);
     check_red_zones(freed.device, function);
     close_freed(freed);
-    AddressRange::give_back(freed.begin - red_zone_bytes, freed.bytes + 2 * red_zone_bytes);
+    address_range(freed.device).give_back(freed.begin - red_zone_bytes, freed.bytes + 2 * red_zone_bytes);
     used_bytes[static_cast<std::size_t>(freed.device)] -= freed.bytes;
   } else {
     std::free(freed.begin);
