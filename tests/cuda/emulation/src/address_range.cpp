@@ -16,7 +16,12 @@
 namespace emulation {
 namespace {
 
-constexpr std::size_t range_bytes = std::size_t{1} << 40U;  // addresses, not memory
+// Addresses, not memory. ThreadSanitizer leaves few to the program.
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t range_bytes = std::size_t{64} << 30U;
+#else
+constexpr std::size_t range_bytes = std::size_t{1} << 40U;
+#endif
 
 std::array<std::unique_ptr<AddressRange>, most_devices> ranges;
 struct sigaction earlier_action;
