@@ -47,7 +47,12 @@ from indrnn_engine import nn
             "dtype must .*float32.* got int64",
         ),
         ("device", lambda: network(device="tpu"), RuntimeError, "device must .*cpu.*tpu"),
-        ("device cuda", lambda: network(device="cuda"), RuntimeError, "cuda"),
+        (
+            "device cuda:99",
+            lambda: network(device="cuda:99"),
+            RuntimeError,
+            "cuda",
+        ),  # not on any machine
         ("seed -1", lambda: network(seed=-1), ValueError, "seed must .* got -1"),
         ("seed float", lambda: network(seed=0.5), TypeError, "seed must .* got float 0.5"),
         (
