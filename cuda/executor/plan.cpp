@@ -1,13 +1,12 @@
 #include "executor/plan.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <nlohmann/json.hpp>
 
 #include "executor/scan_choice.hpp"
-#include "indrnn/error.hpp"
+#include "plan/describe_segments.hpp"
 #include "plan/intervals.hpp"
 #include "plan/tuning.hpp"
+#include "plan/workspace_bytes.hpp"
 
 namespace indrnn::cuda {
 namespace {
@@ -19,19 +18,6 @@ constexpr std::size_t gap = 256;  // behind each array: the emulator finds who w
 #else
 constexpr std::size_t gap = 0;
 #endif
-
-template <class... Factors>
-std::size_t bytes_of(Factors... factors) {
-  std::size_t product = 1;
-  for (std::size_t factor : {static_cast<std::size_t>(factors)...}) {
-    if (factor != 0 && product > std::numeric_limits<std::size_t>::max() / 8 / factor) {
-      throw OutOfMemory(
-          "[network] the workspace for this time_steps, batch and width is larger than any memory");
-    }
-    product *= factor;
-  }
-  return product;
-}
 
 std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
@@ -78,17 +64,17 @@ class PlanMaker {
     }
     for (const StateSlot& state : graph_.states) {
       plan_.state_offsets.push_back(plan_.state_elements);
-      plan_.state_elements += static_cast<std::int64_t>(bytes_of(sizes.batch, state.features));
+      plan_.state_elements += static_cast<std::int64_t>(workspace_bytes(sizes.batch, state.features));
     }
-    plan_.states = take_array(bytes_of(sizes.windows + 1, plan_.state_elements, element_bytes_));
+    plan_.states = take_array(workspace_bytes(sizes.windows + 1, plan_.state_elements, element_bytes_));
     if (plan_.program.mode.keep)
-      plan_.state_gradients = take_array(bytes_of(plan_.state_elements, element_bytes_));
+      plan_.state_gradients = take_array(workspace_bytes(plan_.state_elements, element_bytes_));
     if (sizes.windows > 1) {
       const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_bytes_;
-      plan_.inputs = take_array(bytes_of(sizes.time_steps, sizes.batch, graph_.input_size, element));
+      plan_.inputs = take_array(workspace_bytes(sizes.time_steps, sizes.batch, graph_.input_size, element));
     }
-    plan_.lengths = take_array(bytes_of(sizes.batch, sizeof(std::int64_t)));
-    plan_.resets = take_array(bytes_of(sizes.time_steps, sizes.batch));
+    plan_.lengths = take_array(workspace_bytes(sizes.batch, sizeof(std::int64_t)));
+    plan_.resets = take_array(workspace_bytes(sizes.time_steps, sizes.batch));
     plan_.scratch = take_array(scratch);
   }
 
@@ -138,8 +124,8 @@ class PlanMaker {
   // times over, what belongs to whole sequences has its place to itself.
   void add_intervals(const Storage& storage, Lives& lives, std::vector<Interval>& intervals) {
     const std::int64_t steps = storage.sequence ? plan_.sizes.window_steps : 1;
-    const std::size_t bytes = round_up(bytes_of(steps, plan_.sizes.batch, storage.features,
-                                                storage.indices ? sizeof(std::int64_t) : element_bytes_));
+    const std::size_t bytes = round_up(workspace_bytes(
+        steps, plan_.sizes.batch, storage.features, storage.indices ? sizeof(std::int64_t) : element_bytes_));
     const auto add = [&](int first, int last) {
       intervals.push_back({bytes, first, last});
       return static_cast<int>(intervals.size()) - 1;
@@ -199,15 +185,7 @@ std::string describe(const Graph& graph, const Plan& plan) {
   json["window_steps"] = plan.sizes.window_steps;
   json["windows"] = plan.sizes.windows;
   json["workspace_bytes"] = plan.total_bytes;
-  json["segments"] = nlohmann::ordered_json::array();
-  for (const Segment& segment : plan.program.segments) {
-    nlohmann::ordered_json nodes = nlohmann::ordered_json::array();
-    for (int index : segment.nodes) {
-      const Node& node = graph.nodes[static_cast<std::size_t>(index)];
-      nodes.push_back(node.path + ":" + node.type + (node.fused_bias >= 0 ? "+bias" : ""));
-    }
-    json["segments"].push_back({{"walks_time", segment.sequence}, {"nodes", nodes}});
-  }
+  json["segments"] = describe_segments(graph, plan.program);
   return json.dump();
 }
 

@@ -1,25 +1,11 @@
 // Fork: one value read twice; dx = dy_1 + dy_2.   Join: y = [a, b], features side by side.
 #include <vector>
 
-#include "device/walk.cuh"
+#include "device/add.cuh"
 #include "executor/runner.hpp"
 
 namespace indrnn::cuda {
 namespace {
-
-template <class T>
-struct AddGradients {
-  const T *first, *second;
-  T* dx;
-  std::int64_t columns;
-  __device__ void operator()(std::int64_t column, std::int64_t from, std::int64_t to) const {
-#pragma unroll 4
-    for (std::int64_t t = from; t < to; ++t) {
-      const std::int64_t at = t * columns + column;
-      store(dx + at, load(first + at) + load(second + at));
-    }
-  }
-};
 
 template <class T>
 class Fork : public Runner<T> {
@@ -31,8 +17,8 @@ class Fork : public Runner<T> {
   void backward(Run<T>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_walk("fork_backward", run.stream, rows,
-                AddGradients<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.outputs[1]),
-                                run.gradient(this->node_.inputs[0]), rows.columns()});
+                Add<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.outputs[1]),
+                       run.gradient(this->node_.inputs[0]), rows.columns()});
   }
 };
 

@@ -91,16 +91,7 @@ class Recurrence : public Runner<T> {
     const std::int64_t chunks = chunks_of(run, rows);
     const RecurrenceSums sums(run.template scratch<double>(), rows.batch, rows.features, chunks,
                               this->node_.fused_bias >= 0);
-    const RecurrenceBackward<T> r{.rows = rows,
-                                  .dh = run.gradient(this->node_.outputs[0]),
-                                  .h = run.value(this->node_.outputs[0]),
-                                  .dz = run.gradient(this->node_.inputs[0]),
-                                  .u = run.parameter(this->node_.parameters[0]),
-                                  .before = run.state_before(this->node_.state),
-                                  .state_gradient = run.state_gradient(this->node_.state),
-                                  .resets = run.window_resets(),
-                                  .du = sums.du,
-                                  .dbias = sums.dbias};
+    const RecurrenceBackward<T> r = recurrence_backward_arguments(run, this->node_, sums);
     if (chunks > 1) {
       launch_scan_backward(run.stream, r, activation_, chunks, reinterpret_cast<T*>(sums.end));
     } else {

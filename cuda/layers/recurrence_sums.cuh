@@ -3,6 +3,8 @@
 #pragma once
 
 #include "device/column_sums.cuh"
+#include "executor/run.hpp"
+#include "layers/recurrence.cuh"
 
 namespace indrnn::cuda {
 
@@ -26,6 +28,22 @@ struct RecurrenceSums {
         partial(memory + 2 * rows * features),
         end(reinterpret_cast<std::byte*>(memory) + recurrence_sums_bytes(batch, features_, chunks)) {}
 };
+
+// What the backward kernels of both recurrences, with and without zoneout, read and write.
+template <class T>
+RecurrenceBackward<T> recurrence_backward_arguments(Run<T>& run, const Node& node,
+                                                    const RecurrenceSums& sums) {
+  return {.rows = run.rows(node.inputs[0]),
+          .dh = run.gradient(node.outputs[0]),
+          .h = run.value(node.outputs[0]),
+          .dz = run.gradient(node.inputs[0]),
+          .u = run.parameter(node.parameters[0]),
+          .before = run.state_before(node.state),
+          .state_gradient = run.state_gradient(node.state),
+          .resets = run.window_resets(),
+          .du = sums.du,
+          .dbias = sums.dbias};
+}
 
 template <bool with_bias>
 struct RecurrenceSumTerm {

@@ -139,16 +139,7 @@ class Zoneout : public Runner<T> {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const RecurrenceSums sums(run.template scratch<double>(), rows.batch, rows.features, 1,
                               this->node_.fused_bias >= 0);
-    const RecurrenceBackward<T> r{.rows = rows,
-                                  .dh = run.gradient(this->node_.outputs[0]),
-                                  .h = run.value(this->node_.outputs[0]),
-                                  .dz = run.gradient(this->node_.inputs[0]),
-                                  .u = run.parameter(this->node_.parameters[0]),
-                                  .before = run.state_before(this->node_.state),
-                                  .state_gradient = run.state_gradient(this->node_.state),
-                                  .resets = run.window_resets(),
-                                  .du = sums.du,
-                                  .dbias = sums.dbias};
+    const RecurrenceBackward<T> r = recurrence_backward_arguments(run, this->node_, sums);
     dispatch_activation(activation_, [&](auto a) {
       launch_columns_of("zoneout_backward", run, rows, zoneout_backward<T, decltype(a)>, r,
                         static_cast<const T*>(run.value(this->node_.inputs[0])), bias(run),

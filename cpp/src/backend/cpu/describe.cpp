@@ -1,6 +1,6 @@
 #include "backend/cpu/describe.hpp"
 
-#include <nlohmann/json.hpp>
+#include "plan/describe_segments.hpp"
 
 namespace indrnn::cpu {
 
@@ -15,15 +15,7 @@ std::string describe(const Graph& graph, const Plan& plan) {
   json["lanes"] = geometry.lanes;
   json["workers"] = plan.workers;
   json["workspace_bytes"] = plan.total_bytes;
-  json["segments"] = nlohmann::ordered_json::array();
-  for (const Segment& segment : plan.program.segments) {
-    nlohmann::ordered_json nodes = nlohmann::ordered_json::array();
-    for (int index : segment.nodes) {
-      const Node& node = graph.nodes[static_cast<std::size_t>(index)];
-      nodes.push_back(node.path + ":" + node.type + (node.fused_bias >= 0 ? "+bias" : ""));
-    }
-    json["segments"].push_back({{"walks_time", segment.sequence}, {"nodes", nodes}});
-  }
+  json["segments"] = describe_segments(graph, plan.program);
   return json.dump();
 }
 

@@ -1,11 +1,10 @@
 #include "backend/cpu/plan.hpp"
 
 #include <algorithm>
-#include <limits>
 
-#include "indrnn/error.hpp"
 #include "plan/intervals.hpp"
 #include "plan/tuning.hpp"
+#include "plan/workspace_bytes.hpp"
 
 namespace indrnn::cpu {
 namespace {
@@ -14,18 +13,9 @@ constexpr std::size_t alignment = 64;
 
 std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// Product of sizes, or OutOfMemory where it is past any memory.
 template <class... Sizes>
 std::size_t bytes_of(Sizes... sizes) {
-  std::size_t product = 1;
-  for (std::size_t size : {static_cast<std::size_t>(sizes)...}) {
-    if (size != 0 && product > std::numeric_limits<std::size_t>::max() / 8 / size) {
-      throw OutOfMemory(
-          "[network] the workspace for this time_steps, batch and width is larger than any memory");
-    }
-    product *= size;
-  }
-  return round_up(product);
+  return round_up(workspace_bytes(sizes...));
 }
 
 class PlanMaker {
