@@ -19,6 +19,10 @@ struct Chance {
   __device__ RandomStream stream() const {
     return {load_constant(&numbers->seed), purpose, node, load_constant(&numbers->forwards)};
   }
+  // What the numbers of a sample are drawn by.
+  __device__ std::uint64_t row_of(std::int64_t sample) const {
+    return static_cast<std::uint64_t>(load_constant(&numbers->first_sample) + sample);
+  }
   __device__ bool happens(const RandomStream& random, std::uint64_t row, std::int64_t index,
                           std::int64_t first_block = 0) const {
     const Random4 four = random.draw(row, first_block + index / 4);

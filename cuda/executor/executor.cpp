@@ -107,6 +107,7 @@ class CudaExecutor : public Executor {
     PreparedPlans& prepared = call.mode.keep ? kept_ : passing_;
     Run<T>& run = call.mode.keep ? kept_run_ : passing_run_;
     run = {};
+    check_reduction(call);
     const Plan& plan = prepared.prepare(*context_, call.mode, call.time_steps, call.batch,
                                         [&] { return make(call.mode, call.time_steps, call.batch); });
     run.graph = &graph_;
@@ -124,6 +125,15 @@ class CudaExecutor : public Executor {
     context_->out().begin(host_bytes(call.y, value_bytes(graph_.output, call.time_steps, call.batch)) +
                           host_bytes(call.state, flat_bytes(plan.state_elements)));
     return run;
+  }
+
+  void check_reduction(const ForwardCall& call) const {
+    if (call.ranks == nullptr) return;
+    for (const Node& node : graph_.nodes) {
+      if (node.barrier != Barrier::in_training) continue;
+      throw InvalidArgument("[forward] batch statistics over ranks are not there on '" + context_->device() +
+                            "': set_reduction works with layer " + node.path + " on the CPU only");
+    }
   }
 
   void bring_inputs(Run<T>& run, const ForwardCall& call) {
@@ -166,7 +176,10 @@ class CudaExecutor : public Executor {
 
   // Captured work draws new masks at each launch, as further calls would.
   void write_numbers(const ForwardCall& call) {
-    const CallNumbers now{.seed = call.seed, .forwards = call.forwards, .start_step = call.start_step};
+    const CallNumbers now{.seed = call.seed,
+                          .forwards = call.forwards,
+                          .start_step = call.start_step,
+                          .first_sample = call.first_sample};
     numbers_->write(*context_, [now, call, first = true](CallNumbers& numbers) mutable {
       numbers = now;
       if (!first && call.network_forwards != nullptr) {

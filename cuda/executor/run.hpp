@@ -16,6 +16,7 @@ struct CallNumbers {
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;
   std::int64_t start_step = 0;
+  std::int64_t first_sample = 0;  // index of sample 0 in the global batch
 };
 
 // Rows of a value as a kernel sees them: [steps, batch, features]. lengths [batch] counts from `first_step` on.

@@ -19,8 +19,7 @@ struct MultiplyMask {
   T kept;  // 1 / (1 - p)
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t sample = column / features;
-    const bool drop =
-        dropped.happens(dropped.stream(), static_cast<std::uint64_t>(sample), column - sample * features);
+    const bool drop = dropped.happens(dropped.stream(), dropped.row_of(sample), column - sample * features);
     const T factor = drop ? T(0) : kept;
 #pragma unroll 8
     for (std::int64_t t = first; t < end; ++t)

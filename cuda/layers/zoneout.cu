@@ -23,11 +23,10 @@ struct Weight {
   Chance keeps;
   std::int64_t first_step, blocks_per_step;
 
-  __device__ T at(const RandomStream& random, std::int64_t sample, std::int64_t feature,
-                  std::int64_t t) const {
+  __device__ T at(const RandomStream& random, std::uint64_t row, std::int64_t feature, std::int64_t t) const {
     if (!training) return fixed;
     const std::int64_t block = (first_step + t) * blocks_per_step;
-    return keeps.happens(random, static_cast<std::uint64_t>(sample), feature, block) ? T(0) : T(1);
+    return keeps.happens(random, row, feature, block) ? T(0) : T(1);
   }
 };
 
@@ -40,6 +39,7 @@ __global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, W
   if (index >= r.rows.columns()) return;
   const Column<true> column(r.rows, r.resets, index);
   const RandomStream random = weight.keeps.stream();
+  const std::uint64_t row = weight.keeps.row_of(column.sample);
   const T u = load_constant(r.u + column.feature);
   const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
   T h = load(r.before + index);
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, W
       const std::int64_t t = first + k;
       if (t >= column.valid) break;
       if (column.is_reset(t)) h = T(0);
-      const T w = weight.at(random, column.sample, column.feature, t);
+      const T w = weight.at(random, row, column.feature, t);
       const T a = A::value(z[k] + bias + u * h);
       h = (T(1) - w) * h + w * a;
       store(r.h + t * column.stride + index, h);
@@ -71,6 +71,7 @@ __global__ void __launch_bounds__(128)
   const Column<true> column(r.rows, r.resets, index);
   for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
   const RandomStream random = weight.keeps.stream();
+  const std::uint64_t row = weight.keeps.row_of(column.sample);
   const T u = load_constant(r.u + column.feature);
   const T bias = biases != nullptr ? load_constant(biases + column.feature) : T(0);
   BackwardSums<T> sums{load(r.state_gradient + index), {}, {}};
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(128)
       if (t < 0) break;
       const bool reset = column.is_reset(t);
       const T previous = reset ? T(0) : before[k];
-      const T w = weight.at(random, column.sample, column.feature, t);
+      const T w = weight.at(random, row, column.feature, t);
       const T gradient = dh[k] + sums.g;
       const T inner = w * A::gradient(A::value(inner_z[k] + bias + u * previous), gradient);
       store(r.dz + t * column.stride + index, inner);

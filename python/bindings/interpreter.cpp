@@ -18,10 +18,14 @@ bool finalizing() {
 
 }  // namespace
 
+void wait_while_finalizing() {
+  while (finalizing()) pause();  // only daemon threads come here; the process is about to end
+}
+
 ReleasedInterpreter::ReleasedInterpreter() : thread_(PyEval_SaveThread()) {}
 
 ReleasedInterpreter::~ReleasedInterpreter() {
-  while (finalizing()) pause();  // only daemon threads come here; the process is about to end
+  wait_while_finalizing();
   PyEval_RestoreThread(thread_);
 }
 

@@ -9,6 +9,9 @@ namespace indrnn::python {
 
 namespace py = pybind11;
 
+// Does not return while the interpreter shuts down: a thread that asked for the lock then would be ended.
+void wait_while_finalizing();
+
 // Holds no interpreter lock while it lives. Unlike py::gil_scoped_release it parks a daemon thread that comes back
 // while the interpreter shuts down, where taking the lock would end the thread inside a destructor and so the process.
 class ReleasedInterpreter {

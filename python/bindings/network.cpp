@@ -11,6 +11,7 @@
 #include "device_network.hpp"
 #include "indrnn/error.hpp"
 #include "model_file.hpp"
+#include "reduction.hpp"
 #include "register.hpp"
 #include "shared_network.hpp"
 
@@ -213,6 +214,25 @@ void register_network(py::module_& module) {
                           [&](Network& held) { held.set_random_state(seed, forwards); });
           },
           py::arg("seed"), py::arg("forwards"))
+      .def_property_readonly("first_sample",
+                             [](SharedNetwork& self) {
+                               return using_network(self, "first_sample",
+                                                    [](Network& held) { return held.first_sample(); });
+                             })
+      .def(
+          "set_first_sample",
+          [](SharedNetwork& self, std::int64_t index) {
+            using_network(self, "set_first_sample", [&](Network& held) { held.set_first_sample(index); });
+          },
+          py::arg("index"))
+      .def(
+          "set_reduction",
+          [](SharedNetwork& self, const py::object& function) {
+            Reduction reduction = reduction_of(function);
+            using_network(self, "set_reduction",
+                          [&](Network& held) { held.set_reduction(std::move(reduction)); });
+          },
+          py::arg("function").none(true))
       .def(
           "workspace_bytes",
           [](SharedNetwork& self, std::int64_t time_steps, std::int64_t batch, bool training, bool keep) {

@@ -23,7 +23,7 @@ NetworkUse::NetworkUse(SharedNetwork& shared, const char* operation) : shared_(s
   if (!shared.mutex.try_lock()) {
     if (shared.user.load() == std::this_thread::get_id()) {
       refuse(operation,
-             "by this very thread: a signal handler must not compute with a network that is at work");
+             "by this very thread: a signal handler or a reduction must not use a network that is at work");
     }
     while (!shared.mutex.try_lock_for(turn)) {
       if (shared.process.load() != getpid()) {

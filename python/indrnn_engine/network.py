@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _checks, _cuda, _document, nn
 from ._core import Network as CoreNetwork
+from ._data_parallel import DataParallelHooks
 from .state import State, core_of
 from .summary import Summary, describe
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network:
+class Network(DataParallelHooks):
     """A network on one device: parameters, gradients and all arithmetic of a list of layer specs.
 
     Parameters

@@ -92,6 +92,47 @@ TEST(CInterface, StepsWithAStateGoOnFromEachOther) {
   EXPECT_EQ(indrnn_network_step(handle.get(), 3, x.data(), y.data(), state.get()), INDRNN_INVALID_ARGUMENT);
 }
 
+// Of two ranks with the same numbers: every sum is twice one's own.
+int double_all(void* context, double* values, size_t count) {
+  auto& calls = *static_cast<int*>(context);
+  if (++calls == 7) return 23;
+  for (std::size_t i = 0; i < count; ++i) values[i] *= 2.0;
+  return 0;
+}
+
+TEST(CInterface, ReductionIsThatOfCpp) {
+  const NetworkHandle handle = create(classifier, 7);
+  Network network = Network::from_json(classifier, "cpu", 7);
+  network.set_reduction([](std::span<double> values) {
+    for (double& value : values) value *= 2.0;
+  });
+  int calls = 0;
+  const indrnn_reduction reduction{double_all, &calls};
+  ASSERT_EQ(indrnn_network_set_reduction(handle.get(), &reduction), INDRNN_OK);
+  ASSERT_EQ(indrnn_network_set_first_sample(handle.get(), 4), INDRNN_OK);
+  const std::vector<float> x = normal(5 * 4 * 2), dy = normal(4 * 3, 2);
+  std::vector<float> y(4 * 3);
+  const auto step = [&] {
+    const auto status = indrnn_network_forward(handle.get(), 5, 4, x.data(), y.data(), nullptr, nullptr, 1);
+    return status != INDRNN_OK ? status : indrnn_network_backward(handle.get(), dy.data(), nullptr);
+  };
+  ASSERT_EQ(step(), INDRNN_OK);
+  EXPECT_EQ(calls, 3);
+  const Tensor expected = network.forward({x.data(), {5, 4, 2}}, {.training = true});
+  EXPECT_EQ(std::memcmp(y.data(), expected.data<float>(), expected.bytes()), 0);
+
+  ASSERT_EQ(step(), INDRNN_OK);
+  EXPECT_EQ(step(), INDRNN_INTERNAL_ERROR);
+  EXPECT_NE(std::string(indrnn_last_message()).find("23"), std::string::npos);
+  ASSERT_EQ(indrnn_network_set_reduction(handle.get(), nullptr), INDRNN_OK);
+  ASSERT_EQ(step(), INDRNN_OK);
+  EXPECT_EQ(calls, 7);
+  const indrnn_reduction nothing{nullptr, nullptr};
+  EXPECT_EQ(indrnn_network_set_reduction(handle.get(), &nothing), INDRNN_INVALID_ARGUMENT);
+  EXPECT_EQ(indrnn_network_set_reduction(nullptr, &reduction), INDRNN_INVALID_ARGUMENT);
+  EXPECT_EQ(indrnn_network_set_first_sample(handle.get(), -1), INDRNN_INVALID_ARGUMENT);
+}
+
 TEST(CInterface, SessionsAreThoseOfCpp) {
   const NetworkHandle network = create(classifier, 3);
   indrnn_model* made = nullptr;

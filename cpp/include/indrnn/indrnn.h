@@ -104,6 +104,19 @@ INDRNN_API indrnn_status indrnn_network_forward(indrnn_network* network, int64_t
 INDRNN_API indrnn_status indrnn_network_backward(indrnn_network* network, const void* dy,
                                                  void* dx) INDRNN_NOEXCEPT;
 INDRNN_API indrnn_status indrnn_network_zero_gradients(indrnn_network* network) INDRNN_NOEXCEPT;
+/* The hooks of data-parallel training: see Network::set_reduction and set_first_sample in indrnn/network.hpp for what must
+ * be equal on all ranks, and what a failure leaves behind. `sum` sums `count` values over all ranks, in place, and gives 0;
+ * anything else makes the forward or backward that called it fail with INDRNN_INTERNAL_ERROR. */
+typedef struct indrnn_reduction {
+  int (*sum)(void* context, double* values, size_t count);
+  void* context;
+} indrnn_reduction;
+/* reduction: copied, its context lives as long as it is set; NULL: none. */
+INDRNN_API indrnn_status indrnn_network_set_reduction(indrnn_network* network,
+                                                      const indrnn_reduction* reduction) INDRNN_NOEXCEPT;
+/* Index of this network's sample 0 in the global batch, in [0, 2^31); 0 at first. */
+INDRNN_API indrnn_status indrnn_network_set_first_sample(indrnn_network* network,
+                                                         int64_t index) INDRNN_NOEXCEPT;
 /* One time step of inference: x [B, I] or int64_t [B], y [B, O]. For streams, sessions are faster. */
 INDRNN_API indrnn_status indrnn_network_step(indrnn_network* network, int64_t batch, const void* x, void* y,
                                              indrnn_state* state) INDRNN_NOEXCEPT;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -36,6 +37,10 @@ struct LoadOptions {
 
 // Texts of the user in a model file, by key.
 using Metadata = std::map<std::string, std::string>;
+
+// Sums the numbers over all ranks, in place: the ranks of a data-parallel training each hold a network of their own and a
+// share of the batch. See Network::set_reduction.
+using Reduction = std::function<void(std::span<double>)>;
 
 // What the recurrences carry from one call to the next: one [B, F] array per entry, in one flat buffer.
 // A value: copies are independent. Made by Network::initial_state.
@@ -124,6 +129,28 @@ class INDRNN_API Network {
   // Seed and count of training forwards: all that dropout draws from.
   std::pair<std::uint64_t, std::uint64_t> random_state() const;
   void set_random_state(std::uint64_t seed, std::uint64_t forwards);
+
+  // The two hooks of data-parallel training, where each rank has a share of the samples of one global batch. All ranks need
+  // the same layers, parameters, buffers, random state, memory option, time steps T and options of the call; shares may
+  // differ in size, and B = 0 takes part like any other.
+
+  // Index, in the global batch, of this network's sample 0: dropout and zoneout draw what they would draw in one network
+  // that has the whole batch. At least 0 and below 2^31; 0 at first.
+  void set_first_sample(std::int64_t index);
+  std::int64_t first_sample() const;
+
+  // Batch norms take their statistics, and the sums of their backward, over all ranks; empty (at first): over this network's
+  // samples alone. It is called in forward with `training` and in the backward of such a forward, by the thread that runs
+  // them, once at a time, with at most a few numbers per feature (mode "step": and per time step). What it is called with
+  // follows from what must be equal on all ranks: as often, in the same order, with the same sizes. It must leave the same
+  // bits on every rank: then running statistics stay equal to the bit. It must not use this network.
+  // The gradients stay this rank's share: the sum over the ranks of gradients() is the gradient of the global batch.
+  // A backward uses the reduction that its forward used.
+  // What it throws comes out of forward or backward. Then the network can be used on: the state and the random state are as
+  // before the call, gradients too (on other devices than the CPU some may have been added), y and dx are undefined,
+  // batch norms before the one that failed may have followed the batch with their running statistics, and a backward needs
+  // a new forward. Other ranks wait in theirs: to end them is up to the caller.
+  void set_reduction(Reduction reduction);
 
   // Bytes of workspace that forward (and backward, with keep) of this size needs beside x, y, parameters and
   // gradients.

@@ -12,6 +12,7 @@
 #include "indrnn/network.hpp"
 #include "plan/graph.hpp"
 #include "plan/program.hpp"
+#include "plan/ranks.hpp"
 
 namespace indrnn {
 
@@ -27,7 +28,12 @@ struct ForwardCall {
   const std::uint8_t* resets = nullptr;   // [T, B] or nullptr
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;
-  std::int64_t start_step = 0;  // time steps since the state was reset
+  std::int64_t start_step = 0;    // time steps since the state was reset
+  std::int64_t first_sample = 0;  // index of sample 0 in the global batch
+  // Of batch norms in training, for the backward as well; nullptr: this batch is all there is.
+  std::shared_ptr<Ranks> ranks = nullptr;
+  // Samples by which windows of time are cut: where work inside them waits for other ranks, all must cut alike.
+  std::int64_t window_batch = 0;
   // The network's own, where captured work finds the numbers of each further launch, and counts it.
   const std::uint64_t* network_seed = nullptr;
   std::uint64_t* network_forwards = nullptr;

@@ -172,6 +172,26 @@ indrnn_status indrnn_network_backward(indrnn_network* network, const void* dy, v
   });
 }
 
+indrnn_status indrnn_network_set_reduction(indrnn_network* network,
+                                           const indrnn_reduction* reduction) noexcept {
+  return guarded([&] {
+    require(network, "network");
+    if (reduction == nullptr) return network->network.set_reduction(nullptr);
+    require(reinterpret_cast<const void*>(reduction->sum), "reduction->sum");
+    network->network.set_reduction([held = *reduction](std::span<double> values) {
+      const int result = held.sum(held.context, values.data(), values.size());
+      if (result != 0) throw Error("the reduction failed: it gave " + std::to_string(result));
+    });
+  });
+}
+
+indrnn_status indrnn_network_set_first_sample(indrnn_network* network, int64_t index) noexcept {
+  return guarded([&] {
+    require(network, "network");
+    network->network.set_first_sample(index);
+  });
+}
+
 indrnn_status indrnn_network_zero_gradients(indrnn_network* network) noexcept {
   return guarded([&] {
     require(network, "network");

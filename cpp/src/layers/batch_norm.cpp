@@ -2,7 +2,8 @@
 //   dx = weight * r * (dy - mean(dy) - (x - mean) r^2 mean(dy (x - mean))),  r = 1 / sqrt(variance + epsilon)
 //   dweight = sum dy (x - mean) r;  dbias = sum dy
 // (Ioffe & Szegedy 2015.) Two nodes with a barrier between them in training: the first gathers the statistics while a
-// chunk is hot in the cache, the second applies them; backward the other way round.
+// chunk is hot in the cache, the second applies them; backward the other way round. Behind the barrier ranks of a
+// data-parallel training join what each has found.
 #include <algorithm>
 #include <cmath>
 
@@ -71,13 +72,15 @@ struct NormMemory {
   std::int64_t features, lanes;
   double* counts;                      // [lanes] valid rows
   double *sums, *squares;              // [lanes, F] of x - shift; backward: of dy and dy (x - mean)
+  double* total;                       // [1] valid rows of all ranks; 0: the statistics are fixed
+  double *means, *deviations;          // [F] behind `total`: what ranks sum; backward: dy and dy (x - mean)
   double* inverse;                     // [F] r
   T* shifts;                           // [lanes, F] the first row of the lane: sums stay small
   T *mean, *scale, *offset;            // [F] y = scale x + offset
   T *dy_factor, *x_factor, *constant;  // [F] dx = dy_factor dy + x_factor (x - mean) + constant
 
   static std::size_t bytes(std::int64_t features, std::int64_t lanes) {
-    const auto doubles = static_cast<std::size_t>(lanes + 2 * lanes * features + features);
+    const auto doubles = static_cast<std::size_t>(lanes + 2 * lanes * features + 1 + 3 * features);
     return doubles * sizeof(double) + static_cast<std::size_t>((lanes + 6) * features) * sizeof(T);
   }
 
@@ -86,7 +89,10 @@ struct NormMemory {
     counts = memory;
     sums = counts + lanes;
     squares = sums + lanes * features;
-    inverse = squares + lanes * features;
+    total = squares + lanes * features;
+    means = total + 1;
+    deviations = means + features;
+    inverse = deviations + features;
     shifts = reinterpret_cast<T*>(inverse + features);
     mean = shifts + lanes * features;
     scale = mean + features;
@@ -99,7 +105,13 @@ struct NormMemory {
   void clear_sums() {
     std::fill_n(counts, lanes, 0.0);
     std::fill_n(sums, 2 * lanes * features, 0.0);  // and squares
+    *total = 0.0;
   }
+};
+
+// Of one feature: rows, their mean, and squared deviations from it.
+struct Moments {
+  double count = 0.0, mean = 0.0, squares = 0.0;
 };
 
 template <class T>
@@ -160,28 +172,22 @@ class Statistics : public BatchNorm<T> {
     this->kernels_.norm_statistics(this->rows(chunk), x, m.shifts + at, m.sums + at, m.squares + at);
   }
 
-  // Joins the lanes' means and sums of squares in order (Chan, Golub & LeVeque 1979).
   void finish_forward(cpu::Run<T>& run) const override {
     if (!run.mode().training) return;
     NormMemory<T> m = this->memory(run, this->node_.index);
+    for (std::int64_t lane = 0; lane < m.lanes; ++lane) *m.total += m.counts[lane];
+    for (std::int64_t f = 0; f < m.features; ++f) {
+      const Moments moments = join_lanes(m, f);
+      m.means[f] = moments.mean;
+      m.deviations[f] = moments.squares;
+    }
+    if (run.ranks != nullptr) run.ranks->join_moments(1, m.features, m.total, m.means, m.deviations);
+    const double count = *m.total;
+    if (count == 0.0) return use_running(run, m);
     T* running_mean = run.buffer(this->node_.buffers[0]);
     T* running_variance = run.buffer(this->node_.buffers[1]);
-    double total = 0.0;
-    for (std::int64_t lane = 0; lane < m.lanes; ++lane) total += m.counts[lane];
-    if (total == 0.0) return use_running(run, m);
     for (std::int64_t f = 0; f < m.features; ++f) {
-      double count = 0.0, mean = 0.0, squares = 0.0;
-      for (std::int64_t lane = 0; lane < m.lanes; ++lane) {
-        const double n = m.counts[lane];
-        if (n == 0.0) continue;
-        const double sum = m.sums[lane * m.features + f];
-        const double lane_mean = static_cast<double>(m.shifts[lane * m.features + f]) + sum / n;
-        const double difference = lane_mean - mean;
-        squares += m.squares[lane * m.features + f] - sum * sum / n +
-                   difference * difference * count * n / (count + n);
-        mean += difference * n / (count + n);
-        count += n;
-      }
+      const double mean = m.means[f], squares = m.deviations[f];
       const double variance = std::max(0.0, squares / count);
       const double unbiased = count > 1.0 ? squares / (count - 1.0) : variance;
       this->set_feature(run, m, f, mean, variance);
@@ -200,6 +206,23 @@ class Statistics : public BatchNorm<T> {
   }
 
  private:
+  // Means and sums of squares, in the order of the lanes (Chan, Golub & LeVeque 1979).
+  static Moments join_lanes(const NormMemory<T>& m, std::int64_t f) {
+    Moments joined;
+    for (std::int64_t lane = 0; lane < m.lanes; ++lane) {
+      const double n = m.counts[lane];
+      if (n == 0.0) continue;
+      const double sum = m.sums[lane * m.features + f];
+      const double lane_mean = static_cast<double>(m.shifts[lane * m.features + f]) + sum / n;
+      const double difference = lane_mean - joined.mean, count = joined.count;
+      joined.squares += m.squares[lane * m.features + f] - sum * sum / n +
+                        difference * difference * count * n / (count + n);
+      joined.mean += difference * n / (count + n);
+      joined.count += n;
+    }
+    return joined;
+  }
+
   void use_running(cpu::Run<T>& run, NormMemory<T>& m) const {
     const T* mean = run.buffer(this->node_.buffers[0]);
     const T* variance = run.buffer(this->node_.buffers[1]);
@@ -243,8 +266,7 @@ class Apply : public BatchNorm<T> {
     const T* weight = run.parameter(this->node_.parameters[0]);
     double* weight_gradient = run.vector_gradient(this->node_.parameters[0], 0);
     double* bias_gradient = run.vector_gradient(this->node_.parameters[1], 0);
-    double count = 0.0;
-    for (std::int64_t lane = 0; lane < m.lanes; ++lane) count += m.counts[lane];
+    double *sums_dy = m.means, *sums_dy_x = m.deviations;
     for (std::int64_t f = 0; f < m.features; ++f) {
       double sum_dy = 0.0, sum_dy_x = 0.0;
       for (std::int64_t lane = 0; lane < m.lanes; ++lane) {
@@ -253,10 +275,16 @@ class Apply : public BatchNorm<T> {
       }
       bias_gradient[f] += sum_dy;
       weight_gradient[f] += sum_dy_x * m.inverse[f];
-      if (count == 0.0) continue;  // fixed statistics: set_feature has the factors
+      sums_dy[f] = sum_dy;
+      sums_dy_x[f] = sum_dy_x;
+    }
+    if (run.ranks != nullptr) run.ranks->sum(sums_dy, 2 * m.features);
+    const double count = *m.total;
+    if (count == 0.0) return;  // fixed statistics: set_feature has the factors
+    for (std::int64_t f = 0; f < m.features; ++f) {
       const double scale = static_cast<double>(weight[f]) * m.inverse[f];
-      m.x_factor[f] = static_cast<T>(-scale * m.inverse[f] * m.inverse[f] * sum_dy_x / count);
-      m.constant[f] = static_cast<T>(-scale * sum_dy / count);
+      m.x_factor[f] = static_cast<T>(-scale * m.inverse[f] * m.inverse[f] * sums_dy_x[f] / count);
+      m.constant[f] = static_cast<T>(-scale * sums_dy[f] / count);
     }
   }
 

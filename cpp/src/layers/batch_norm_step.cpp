@@ -3,7 +3,7 @@
 //   dx_t = weight r_t (dy_t - mean(dy_t) - (x_t - mean_t) r_t^2 mean(dy_t (x_t - mean_t)))
 // Like batch_norm.cpp, two nodes with a barrier between them in training; but the barrier waits for the samples of each
 // step only. As x lies in full behind the barrier, the sums are taken there, step by step. Outside training the running
-// statistics of a step are used, and there is no barrier.
+// statistics of a step are used, and there is no barrier. Ranks of a data-parallel training join their sums of a window.
 #include <algorithm>
 #include <cmath>
 
@@ -17,8 +17,8 @@ namespace {
 // Of one window of W time steps, in the memory of the statistics node.
 template <class T>
 struct StepMemory {
-  double *sums, *products;             // [W, F] scratch of one step each
   double* counts;                      // [W] samples that reach the step
+  double *sums, *products;             // [W, F] behind `counts`: what ranks sum
   T *mean, *inverse, *scale, *offset;  // [W, F] y = scale x + offset
   T *dy_factor, *x_factor, *constant;  // [W, F] dx = dy_factor dy + x_factor (x - mean) + constant
 
@@ -29,10 +29,10 @@ struct StepMemory {
 
   StepMemory(std::int64_t steps, std::int64_t features, double* memory) {
     const std::int64_t size = steps * features;
-    sums = memory;
+    counts = memory;
+    sums = counts + steps;
     products = sums + size;
-    counts = products + size;
-    T* rest = reinterpret_cast<T*>(counts + steps);
+    T* rest = reinterpret_cast<T*>(products + size);
     for (T** each : {&mean, &inverse, &scale, &offset, &dy_factor, &x_factor, &constant}) {
       *each = rest;
       rest += size;
@@ -49,7 +49,7 @@ class StepNorm : public cpu::Runner<T> {
  protected:
   std::int64_t features() const { return this->input_value().features; }
   StepMemory<T> memory(cpu::Run<T>& run, int statistics_node) const {
-    return {run.plan->window_steps, features(), run.template node_memory<double>(statistics_node)};
+    return {run.window_steps(), features(), run.template node_memory<double>(statistics_node)};
   }
   // Place of a step of this call in the running statistics, in elements.
   std::int64_t running_row(const cpu::Run<T>& run, std::int64_t step) const {
@@ -85,7 +85,15 @@ class StepStatistics : public StepNorm<T> {
   void finish_forward(cpu::Run<T>& run) const override {
     if (!run.mode().training) return;
     StepMemory<T> m = this->memory(run, this->node_.index);
-    parallel_for(run.window_steps(), [&](std::int64_t step, int) { find_statistics(run, m, step); });
+    const bool alone = run.ranks == nullptr;
+    parallel_for(run.window_steps(), [&](std::int64_t step, int) {
+      find_moments(run, m, step);
+      if (alone) set_statistics(run, m, step);
+    });
+    if (!alone) {
+      run.ranks->join_moments(run.window_steps(), this->features(), m.counts, m.sums, m.products);
+      parallel_for(run.window_steps(), [&](std::int64_t step, int) { set_statistics(run, m, step); });
+    }
     if (run.again) return;
     for (std::int64_t step = 0; step < run.window_steps(); ++step) follow(run, m, step);
   }
@@ -107,7 +115,8 @@ class StepStatistics : public StepNorm<T> {
   }
 
  private:
-  void find_statistics(cpu::Run<T>& run, StepMemory<T>& m, std::int64_t window_step) const {
+  // Leaves the mean in `sums` and the squared deviations from it in `products`.
+  void find_moments(cpu::Run<T>& run, StepMemory<T>& m, std::int64_t window_step) const {
     const std::int64_t features = this->features(), at = window_step * features;
     const std::int64_t step = run.window_first_step() + window_step;
     double *sums = m.sums + at, *squares = m.products + at;
@@ -122,12 +131,21 @@ class StepStatistics : public StepNorm<T> {
       count += 1.0;
     });
     m.counts[window_step] = count;
+    for (std::int64_t f = 0; f < features; ++f) {
+      const double n = std::max(1.0, count);
+      squares[f] -= sums[f] * sums[f] / n;
+      sums[f] = count == 0.0 ? 0.0 : static_cast<double>(shift[f]) + sums[f] / n;
+    }
+  }
+
+  void set_statistics(cpu::Run<T>& run, StepMemory<T>& m, std::int64_t window_step) const {
+    const std::int64_t features = this->features(), at = window_step * features;
+    double *means = m.sums + at, *squares = m.products + at;
+    const double n = std::max(1.0, m.counts[window_step]);
     const T* weight = run.parameter(this->node_.parameters[0]);
     const T* bias = run.parameter(this->node_.parameters[1]);
     for (std::int64_t f = 0; f < features; ++f) {
-      const double n = std::max(1.0, count);
-      const double mean = count == 0.0 ? 0.0 : static_cast<double>(shift[f]) + sums[f] / n;
-      const double variance = std::max(0.0, (squares[f] - sums[f] * sums[f] / n) / n);
+      const double mean = means[f], variance = std::max(0.0, squares[f] / n);
       const double inverse = 1.0 / std::sqrt(variance + this->spec_.epsilon);
       const double scale = static_cast<double>(weight[f]) * inverse;
       m.mean[at + f] = static_cast<T>(mean);
@@ -135,7 +153,6 @@ class StepStatistics : public StepNorm<T> {
       m.scale[at + f] = static_cast<T>(scale);
       m.offset[at + f] = static_cast<T>(static_cast<double>(bias[f]) - mean * scale);
       squares[f] = variance;  // for the running statistics
-      sums[f] = mean;
     }
   }
 
@@ -218,7 +235,11 @@ class StepApply : public StepNorm<T> {
   void finish_backward(cpu::Run<T>& run) const override {
     if (!run.mode().training) return;
     StepMemory<T> m = this->memory(run, statistics());
-    parallel_for(run.window_steps(), [&](std::int64_t step, int) { find_factors(run, m, step); });
+    const bool alone = run.ranks == nullptr;
+    parallel_for(run.window_steps(), [&](std::int64_t step, int) {
+      add_gradients(run, m, step);
+      if (alone) find_factors(m, step);
+    });
     double* dweight = run.vector_gradient(this->node_.parameters[0], 0);
     double* dbias = run.vector_gradient(this->node_.parameters[1], 0);
     const std::int64_t features = this->features();
@@ -229,6 +250,9 @@ class StepApply : public StepNorm<T> {
         dweight[f] += m.products[step * features + f] * static_cast<double>(m.inverse[step * features + f]);
       }
     }
+    if (alone) return;
+    run.ranks->sum(m.sums, 2 * run.window_steps() * features);
+    for (std::int64_t step = 0; step < run.window_steps(); ++step) find_factors(m, step);
   }
 
  private:
@@ -251,7 +275,7 @@ class StepApply : public StepNorm<T> {
     }
   }
 
-  void find_factors(cpu::Run<T>& run, StepMemory<T>& m, std::int64_t window_step) const {
+  void add_gradients(cpu::Run<T>& run, StepMemory<T>& m, std::int64_t window_step) const {
     const std::int64_t features = this->features(), at = window_step * features;
     double *sum_dy = m.sums + at, *sum_dy_x = m.products + at;
     std::fill_n(sum_dy, features, 0.0);
@@ -261,6 +285,11 @@ class StepApply : public StepNorm<T> {
           {1, 1, features, nullptr}, run.gradient(this->node_.outputs[0], chunk),
           run.value(this->node_.inputs[0], chunk), m.mean + at, sum_dy, sum_dy_x);
     });
+  }
+
+  void find_factors(StepMemory<T>& m, std::int64_t window_step) const {
+    const std::int64_t features = this->features(), at = window_step * features;
+    const double *sum_dy = m.sums + at, *sum_dy_x = m.products + at;
     const double count = std::max(1.0, m.counts[window_step]);
     for (std::int64_t f = 0; f < features; ++f) {
       const double scale = static_cast<double>(m.scale[at + f]),

@@ -1,5 +1,5 @@
 // y = x * mask, mask [B, F] shared by all time steps: 0 with probability p, else 1 / (1 - p). Outside training y = x.
-// The mask is drawn by counter from (seed, training forwards, node, sample, feature): the same on any device and
+// The mask is drawn by counter from (seed, training forwards, node, sample of the global batch, feature): the same on any device and
 // however the batch is cut.
 #include <algorithm>
 
@@ -73,10 +73,9 @@ class Dropout : public cpu::Runner<T> {
     const RandomStream random(run.seed, Purpose::dropout, static_cast<std::uint32_t>(this->node_.index),
                               run.forwards);
     for (std::int64_t s = 0; s < chunk.samples; ++s) {
-      random.uniform_floats(static_cast<std::uint64_t>(chunk.first_sample + s), features,
-                            [&](std::int64_t f, float uniform) {
-                              masks[s * features + f] = uniform < static_cast<float>(p_) ? T(0) : kept;
-                            });
+      random.uniform_floats(run.random_row(chunk, s), features, [&](std::int64_t f, float uniform) {
+        masks[s * features + f] = uniform < static_cast<float>(p_) ? T(0) : kept;
+      });
     }
   }
 

@@ -113,9 +113,9 @@ class Zoneout : public cpu::Runner<T> {
     const RandomStream random(run.seed, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index),
                               run.forwards);
     float uniforms[block];
-    kernels_.uniform_floats(random.counters(static_cast<std::uint64_t>(chunk.first_sample + s),
-                                            (chunk.first_step + t) * blocks_per_step + first / 4),
-                            count, uniforms);
+    kernels_.uniform_floats(
+        random.counters(run.random_row(chunk, s), (chunk.first_step + t) * blocks_per_step + first / 4),
+        count, uniforms);
     for (std::int64_t f = 0; f < count; ++f) weights[f] = uniforms[f] < static_cast<float>(p_) ? T(0) : T(1);
   }
 

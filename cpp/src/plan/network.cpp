@@ -1,6 +1,8 @@
 // The public Network: checks what comes in, then hands it to the executor of the device.
 #include "indrnn/network.hpp"
 
+#include <algorithm>
+
 #include "backend/backend.hpp"
 #include "core/check.hpp"
 #include "indrnn/error.hpp"
@@ -19,6 +21,8 @@ struct Network::Implementation {
   std::vector<NamedView> named_parameters, named_gradients, named_buffers;
   std::uint64_t seed = 0;
   std::uint64_t forwards = 0;  // in training
+  std::int64_t first_sample = 0;
+  std::shared_ptr<Ranks> ranks;  // nullptr: none
 
   // Of the last forward that kept what backward needs; time_steps < 0: none, or used up.
   std::int64_t kept_time_steps = -1;
@@ -39,6 +43,18 @@ struct Network::Implementation {
   Mode mode_of(bool training, bool keep) const {
     keep = keep || training;
     return {.training = training, .keep = keep, .recompute = keep && options.memory == "recompute"};
+  }
+
+  // The samples of all ranks, where each must know them: norms inside the windows of recompute wait for each other.
+  std::int64_t window_batch(Mode mode, std::int64_t batch) const {
+    const bool waits = mode.training && mode.recompute && ranks != nullptr &&
+                       std::ranges::any_of(graph.nodes, [](const Node& node) {
+                         return node.barrier == Barrier::in_training && !node.barrier_spans_time;
+                       });
+    if (!waits) return batch;
+    double samples = static_cast<double>(batch);
+    ranks->sum(&samples, 1);
+    return static_cast<std::int64_t>(samples);
   }
 
   // state nullptr: zero, not wanted; on devices that can do without.
@@ -72,6 +88,9 @@ struct Network::Implementation {
                        .seed = seed,
                        .forwards = forwards,
                        .start_step = state != nullptr ? state->steps : 0,
+                       .first_sample = first_sample,
+                       .ranks = mode.training ? ranks : nullptr,
+                       .window_batch = window_batch(mode, batch),
                        .network_seed = &seed,
                        .network_forwards = &forwards});
     if (mode.keep) {
@@ -250,7 +269,8 @@ void Network::step(ConstTensorView x, TensorView y, State& state) {
                           .state = state.flat.data<void>(),
                           .seed = self.seed,
                           .forwards = self.forwards,
-                          .start_step = state.steps});
+                          .start_step = state.steps,
+                          .window_batch = batch});
   ++state.steps;
 }
 
@@ -279,6 +299,20 @@ std::pair<std::uint64_t, std::uint64_t> Network::random_state() const {
 void Network::set_random_state(std::uint64_t seed, std::uint64_t forwards) {
   implementation_->seed = seed;
   implementation_->forwards = forwards;
+}
+
+void Network::set_first_sample(std::int64_t index) {
+  constexpr std::int64_t limit = std::int64_t{1} << 31;
+  if (index < 0 || index >= limit) {
+    fail("set_first_sample", "index", "be at least 0 and below 2^31", std::to_string(index));
+  }
+  implementation_->first_sample = index;
+}
+
+std::int64_t Network::first_sample() const { return implementation_->first_sample; }
+
+void Network::set_reduction(Reduction reduction) {
+  implementation_->ranks = reduction ? std::make_shared<Ranks>(std::move(reduction)) : nullptr;
 }
 
 std::size_t Network::workspace_bytes(std::int64_t time_steps, std::int64_t batch, bool training,

@@ -81,18 +81,18 @@ class CpuExecutor : public Executor {
   }
 
   std::size_t workspace_bytes(Mode mode, std::int64_t time_steps, std::int64_t batch) const override {
-    return make(mode, time_steps, batch).total_bytes;
+    return make(mode, time_steps, batch, batch).total_bytes;
   }
 
   std::string describe_plan(Mode mode, std::int64_t time_steps, std::int64_t batch) const override {
-    return describe(graph_, make(mode, time_steps, batch));
+    return describe(graph_, make(mode, time_steps, batch, batch));
   }
 
  private:
   enum class Copy { in, out };
 
-  Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch) const {
-    return make_plan(graph_, mode, time_steps, batch, sizeof(T), num_threads(),
+  Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch) const {
+    return make_plan(graph_, mode, time_steps, batch, window_batch, sizeof(T), num_threads(),
                      [&](int node, const Geometry& geometry, std::int64_t window_steps) {
                        return runners_[static_cast<std::size_t>(node)]->memory_bytes(geometry, window_steps,
                                                                                      mode);
@@ -104,8 +104,9 @@ class CpuExecutor : public Executor {
     PreparedPlans& prepared = call.mode.keep ? kept_ : passing_;
     Run<T>& run = call.mode.keep ? kept_run_ : passing_run_;
     run.plan = nullptr;
-    const Plan& plan = prepared.prepare(call.mode, call.time_steps, call.batch, num_threads(),
-                                        [&] { return make(call.mode, call.time_steps, call.batch); });
+    const Plan& plan =
+        prepared.prepare({call.mode, call.time_steps, call.batch, call.window_batch, num_threads()},
+                         [&] { return make(call.mode, call.time_steps, call.batch, call.window_batch); });
     run = {.graph = &graph_,
            .plan = &plan,
            .memory = prepared.memory(),
@@ -113,7 +114,9 @@ class CpuExecutor : public Executor {
            .buffers = buffers_.template data<T>(),
            .seed = call.seed,
            .forwards = call.forwards,
-           .start_step = call.start_step};
+           .start_step = call.start_step,
+           .first_sample = call.first_sample,
+           .ranks = call.ranks};
     run.x = call.x;
     run.y = static_cast<T*>(call.y);
     run.lengths = call.lengths;

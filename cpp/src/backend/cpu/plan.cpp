@@ -208,14 +208,14 @@ void choose_wavefront(const Graph& graph, int workers, Plan& plan) {
   plan.ring_chunks = plan.stages + tuning::spare_ring_chunks;
 }
 
-void cut_windows(const Graph& graph, std::int64_t element_bytes, Plan& plan) {
+void cut_windows(const Graph& graph, std::int64_t batch, std::int64_t element_bytes, Plan& plan) {
   const Geometry& geometry = plan.geometry;
   plan.window_chunks = geometry.chunks;
   if (plan.program.mode.keep && plan.program.mode.recompute) {
     std::int64_t features = 0;
     for (const Value& value : graph.values) features += value.features;
     const std::int64_t chunk_bytes =
-        std::max<std::int64_t>(1, geometry.batch * geometry.chunk_steps * features * element_bytes);
+        std::max<std::int64_t>(1, batch * geometry.chunk_steps * features * element_bytes);
     plan.window_chunks = std::clamp<std::int64_t>(tuning::window_bytes / chunk_bytes, 1, geometry.chunks);
   }
   plan.windows = (geometry.chunks + plan.window_chunks - 1) / plan.window_chunks;
@@ -225,8 +225,8 @@ void cut_windows(const Graph& graph, std::int64_t element_bytes, Plan& plan) {
 }  // namespace
 
 Plan make_plan(
-    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
-    int workers,
+    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch,
+    std::size_t element_bytes, int workers,
     const std::function<std::size_t(int node, const Geometry&, std::int64_t window_steps)>& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
@@ -238,7 +238,7 @@ Plan make_plan(
   plan.geometry = make_geometry(time_steps, batch, widest, element, graph.parameter_elements * element);
   plan.largest_lane = largest_lane(plan.geometry);
   choose_wavefront(graph, workers, plan);
-  cut_windows(graph, element, plan);
+  cut_windows(graph, window_batch, element, plan);
   PlanMaker maker(graph, element_bytes, plan);
   maker.place_values();
   maker.place_sums(node_bytes);

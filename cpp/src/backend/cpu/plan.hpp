@@ -61,10 +61,10 @@ struct Plan {
   std::int64_t largest_lane = 0;  // samples
 };
 
-// node_bytes: what the runner of a node wants for itself under this geometry.
+// node_bytes: what the runner of a node wants for itself under this geometry. window_batch: see ForwardCall.
 Plan make_plan(
-    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::size_t element_bytes,
-    int workers,
+    const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch,
+    std::size_t element_bytes, int workers,
     const std::function<std::size_t(int node, const Geometry&, std::int64_t window_steps)>& node_bytes);
 
 }  // namespace indrnn::cpu

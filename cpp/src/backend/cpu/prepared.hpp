@@ -8,20 +8,27 @@
 
 namespace indrnn::cpu {
 
+// What a plan of one graph depends on.
+struct PlanKey {
+  Mode mode;
+  std::int64_t time_steps, batch, window_batch;
+  int threads;
+  bool operator==(const PlanKey&) const = default;
+};
+
 class PreparedPlans {
  public:
   // Finds the plan of this size made before, or makes it by `make`; then there is memory enough for it.
   // Pointers stay valid until the next call.
   template <class Make>
-  const Plan& prepare(Mode mode, std::int64_t time_steps, std::int64_t batch, int threads, const Make& make) {
+  const Plan& prepare(const PlanKey& key, const Make& make) {
     for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
-      if (entry->mode == mode && entry->time_steps == time_steps && entry->batch == batch &&
-          entry->threads == threads) {
+      if (entry->key == key) {
         plans_.splice(plans_.begin(), plans_, entry);
         return fit(entry->plan);
       }
     }
-    plans_.push_front({mode, time_steps, batch, threads, make()});
+    plans_.push_front({key, make()});
     if (plans_.size() > most_plans) plans_.pop_back();
     return fit(plans_.front().plan);
   }
@@ -33,9 +40,7 @@ class PreparedPlans {
   static constexpr std::size_t most_plans = 16;  // language models draw the length of every batch at random
 
   struct Entry {
-    Mode mode;
-    std::int64_t time_steps, batch;
-    int threads;
+    PlanKey key;
     Plan plan;
   };
 

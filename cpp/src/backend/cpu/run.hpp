@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "backend/cpu/plan.hpp"
 #include "indrnn/tensor.hpp"
+#include "plan/ranks.hpp"
 
 namespace indrnn::cpu {
 
@@ -35,7 +37,10 @@ struct Run {
   T* buffers = nullptr;
   std::uint64_t seed = 0;  // dropout draws from (seed, forwards, sample, feature, node)
   std::uint64_t forwards = 0;
-  std::int64_t start_step = 0;  // time steps since the state was reset, before this call
+  std::int64_t start_step = 0;    // time steps since the state was reset, before this call
+  std::int64_t first_sample = 0;  // index of sample 0 in the global batch
+  // In training; called between segments, by the thread that runs the call. nullptr: this batch is all there is.
+  std::shared_ptr<Ranks> ranks{};
   std::int64_t window_first_chunk = 0;
   bool again = false;  // a window's forward, run a second time inside backward
 
@@ -68,6 +73,10 @@ struct Run {
   bool is_reset(const Chunk& chunk, std::int64_t s, std::int64_t t) const {
     return resets != nullptr &&
            resets[(chunk.first_step + t) * geometry().batch + chunk.first_sample + s] != 0;
+  }
+  // What random numbers of sample s of the chunk are drawn by.
+  std::uint64_t random_row(const Chunk& chunk, std::int64_t s) const {
+    return static_cast<std::uint64_t>(first_sample + chunk.first_sample + s);
   }
   // False for the network's input when nobody asked for dx.
   bool gradient_wanted(int id) const { return id != graph->input || dx != nullptr; }
