@@ -38,7 +38,10 @@ py::tuple mean_squared_error(py::handle prediction_object, py::handle target_obj
   if (is_device_array(prediction_object))
     return device_mean_squared_error(prediction_object, target_object, mask_object, out);
   const char* operation = "mean_squared_error";
-  const py::array prediction = float_array(prediction_object, {operation, "y"});
+  const Argument argument{operation, "y"};  // "prediction" in C++
+  const py::array prediction = float_array(prediction_object, argument);
+  if (prediction.ndim() == 0)
+    throw py::value_error(argument.prefix() + " must have at least 1 dimension [..., F], got a scalar");
   const py::array target = input_array(target_object, {operation, "target"}, dtype_of_array(prediction));
   const auto mask = optional_array(mask_object, {operation, "mask"}, DType::uint8);
   const Argument out_argument{operation, "out"};

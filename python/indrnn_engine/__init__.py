@@ -30,7 +30,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import files, losses, nn, ops, optim
+from . import _threadpoolctl, files, losses, nn, ops, optim
 from ._runtime import devices, instruction_set, num_threads, set_num_threads, version
 from .device_array import DeviceArray, to_device
 from .network import Network
@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 __version__ = version()
+_threadpoolctl.register()
 
 # Read at first use, so that importing the package stays quick and asks for nothing but NumPy.
 _LAZY = (

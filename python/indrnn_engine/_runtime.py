@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _checks, _core, _cuda
+from . import _checks, _core, _cuda, _threadpoolctl
 
 __all__ = ["devices", "instruction_set", "num_threads", "set_num_threads", "version"]
 
@@ -33,6 +33,7 @@ def devices() -> list[str]:
 
 def num_threads() -> int:
     """Threads that one call may use; see `set_num_threads`."""
+    _threadpoolctl.register()
     return _core.num_threads()
 
 
@@ -40,7 +41,8 @@ def set_num_threads(count: int) -> None:
     """Set how many threads one call may use. Results are the same bits for any number.
 
     The start value is the environment variable INDRNN_NUM_THREADS, else the cores this process may
-    run on.
+    run on, at most the CPU quota of its container (rounded up). threadpoolctl lists and limits the
+    engine too, where it was imported before the package or before a network is made.
 
     Parameters
     ----------
@@ -61,4 +63,5 @@ def set_num_threads(count: int) -> None:
     1
     >>> ie.set_num_threads(before)
     """
+    _threadpoolctl.register()
     _core.set_num_threads(_checks.integer("set_num_threads", "count", count, 1, 2**31 - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import _checks, _cuda, _document, nn
+from . import _checks, _cuda, _document, _threadpoolctl, nn
 from ._core import Network as CoreNetwork
 from ._data_parallel import DataParallelHooks
 from .state import State, core_of
@@ -96,6 +96,7 @@ class Network(DataParallelHooks):
         device = _cuda.check("Network", _checks.text("Network", "device", device))
         memory = _checks.text("Network", "memory", memory)
         self._core = CoreNetwork.from_json(document, device, seed, memory)
+        _threadpoolctl.register()
 
     @classmethod
     def from_json(
@@ -468,6 +469,7 @@ class Network(DataParallelHooks):
         network = cls.__new__(cls)
         network._core = core
         network._layers = tuple(_document.read(core.to_json())["layers"])
+        _threadpoolctl.register()
         return network
 
     def copy(self) -> Network:

@@ -44,6 +44,22 @@ def misaligned(values: np.ndarray) -> np.ndarray:
     return view
 
 
+def in_bytes(values: np.ndarray) -> np.ndarray:
+    """Read-only memory of another object, at an odd address."""
+    memory = b"x" * (1 + np.frombuffer(b"xx", np.uint8).ctypes.data % 2) + values.tobytes()
+    return np.frombuffer(memory, values.dtype, offset=len(memory) - values.nbytes).reshape(
+        values.shape
+    )
+
+
+def field(values: np.ndarray) -> np.ndarray:
+    """One field of packed records: strided, misaligned, and of foreign byte order."""
+    kind = values.dtype.newbyteorder("S")
+    records = np.zeros(values.shape, [("before", "u1"), ("value", kind), ("after", "u1")])
+    records["value"] = values
+    return records["value"]
+
+
 def foreign_byte_order(values: np.ndarray) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("S"))
 
@@ -82,6 +98,20 @@ class WithDlpack(Wrapped):
         return self._values.__dlpack_device__()
 
 
+class WithOldDlpack(WithDlpack):
+    """Knows none of the arguments that came with version 1 of the protocol."""
+
+    def __dlpack__(self, *, stream: Any = None) -> Any:
+        return self._values.__dlpack__(stream=stream)
+
+
+class WithOldArray(Wrapped):
+    """Knows no `copy`, which came with NumPy 2."""
+
+    def __array__(self, dtype: Any = None) -> np.ndarray:
+        return self._values if dtype is None else self._values.astype(dtype)
+
+
 class WithBuffer:
     def __new__(cls, values: np.ndarray) -> Any:
         return memoryview(values)
@@ -94,10 +124,14 @@ LAYOUTS = {
     "transposed": transposed,
     "read_only": read_only,
     "misaligned": misaligned,
+    "in_bytes": in_bytes,
+    "field": field,
     "foreign_byte_order": foreign_byte_order,
     "subclass": subclass,
     "__array__": WithArray,
+    "old __array__": WithOldArray,
     "__array_interface__": WithInterface,
     "dlpack": WithDlpack,
+    "old dlpack": WithOldDlpack,
     "buffer": WithBuffer,
 }

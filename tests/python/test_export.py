@@ -144,14 +144,16 @@ def test_the_papers_networks_are_the_same_in_onnxruntime(tmp_path, layers):
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
-def test_every_preset_is_the_same_in_onnxruntime(tmp_path, name):
+@pytest.mark.parametrize("lengths", [None, np.array([T, 1, 0, T - 1])], ids=["full", "lengths"])
+def test_every_preset_is_the_same_in_onnxruntime(tmp_path, name, lengths):
     preset = PRESETS[name]
     sizes = SimpleNamespace(input_size=INPUTS, output_size=10, time_steps=preset_steps(preset))
     if name == "text":
         sizes.input_size = None
     layers = preset.make_network(sizes).layers
     net = network(list(layers))
-    check(net, Exported(net, tmp_path / "model.onnx"), inputs(net))
+    exported = Exported(net, tmp_path / "model.onnx", lengths=lengths is not None)
+    check(net, exported, inputs(net), lengths)
 
 
 def preset_steps(preset: Any) -> int:

@@ -61,3 +61,58 @@ class TestViews:
         assert np.shares_memory(net.parameters, net.named_parameters()["0.weight"])
         assert net.parameters.flags.writeable
         assert net.parameters.flags.c_contiguous
+
+
+def outputs() -> dict[str, np.ndarray]:
+    """An array of every function that gives some."""
+    net = network()
+    x = np.ones((T, B, INPUTS))
+    y, state = net.forward(x, training=True)
+    dx, dstate = net.backward(y)
+    _, dy = ie.losses.mean_squared_error(y, np.zeros_like(y))
+    h = ie.ops.indrnn_forward(y, np.ones(C))
+    return {
+        "forward": y,
+        "state": state.flat,
+        "backward": dx,
+        "state gradient": dstate.flat,
+        "step": net.step(x[0])[0],
+        "loss": dy,
+        "cross entropy": ie.losses.softmax_cross_entropy(y, np.zeros((T, B), np.int64))[1],
+        "indrnn_forward": h,
+        "indrnn_backward": ie.ops.indrnn_backward(h, h, np.ones(C))[1],
+    }
+
+
+class TestDlpack:
+    """What the engine gives is read by others without a copy."""
+
+    @pytest.mark.parametrize("kind", VIEWS)
+    def test_views_share_their_memory(self, kind):
+        view = VIEWS[kind]()
+        other = np.from_dlpack(view)
+        assert other.ctypes.data == view.ctypes.data
+        view[...] = 3.0
+        np.testing.assert_array_equal(other, 3.0)
+        del view
+        gc.collect()
+        [large() for _ in range(20)]
+        np.testing.assert_array_equal(other, 3.0)
+
+    @pytest.mark.parametrize("kind", outputs())
+    def test_results_are_read_in_place(self, kind):
+        result = outputs()[kind]
+        assert result.__dlpack_device__() == (1, 0)  # the CPU
+        other = np.from_dlpack(result)
+        assert other.ctypes.data == result.ctypes.data
+        np.testing.assert_array_equal(other, result)
+
+    def test_torch_trains_the_engines_parameters_in_place(self):
+        torch = pytest.importorskip("torch")
+        net = network()
+        before = net.parameters.copy()
+        weights = torch.from_dlpack(net.parameters)
+        weights -= torch.from_dlpack(net.gradients) + 1.0
+        np.testing.assert_array_equal(net.parameters, before - 1.0)
+        y, _ = net.forward(np.ones((T, B, INPUTS)))
+        assert torch.from_dlpack(y).data_ptr() == y.ctypes.data

@@ -24,6 +24,17 @@ def test_library_and_package_report_the_version_of_pyproject() -> None:
     assert ie.version() == version == ie.__version__
 
 
+def test_every_name_of_the_c_interface_is_in_the_record_of_its_release() -> None:
+    # The consumer project compiles the record beside the header, so that types and values agree.
+    names = [
+        set(re.findall(r"\b(?:indrnn_\w+(?=\()|INDRNN_\w+(?= ==? \d))", (ROOT / path).read_text()))
+        for path in ("cpp/include/indrnn/indrnn.h", "tests/consumer/c_interface_0_1.c")
+    ]
+    assert len(names[0]) > 50
+    assert names[0] <= names[1], "add what is new to the record"
+    assert names[1] <= names[0], "gone from the header: see docs/versioning.md"
+
+
 def test_changelog_has_an_entry_for_the_version() -> None:
     assert f"## [{ie.version()}]" in (ROOT / "CHANGELOG.md").read_text()
 

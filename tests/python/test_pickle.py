@@ -1,4 +1,4 @@
-"""Networks, states and specs by pickle, copy and deepcopy: equal, and independent from then on."""
+"""Networks, states and optimizers by pickle, copy and deepcopy: equal, and independent then."""
 
 from __future__ import annotations
 
@@ -94,6 +94,62 @@ def test_deepcopy_keeps_shared_objects_shared():
     net = network()
     first, second = copy.deepcopy([net, net])
     assert first is second
+
+
+OPTIMIZERS: dict[str, Callable[[ie.Network], Any]] = {
+    "Adam": lambda net: ie.optim.Adam(
+        net, 0.01, (0.8, 0.9), 1e-6, weight_decay=0.1, decoupled=True
+    ),
+    "SGD": lambda net: ie.optim.SGD(net, 0.01, momentum=0.9, weight_decay=0.1, nesterov=True),
+}
+optimizers = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+optimizer_ways = pytest.mark.parametrize(
+    "way", [way for name, way in WAYS.items() if name != "method"]
+)
+
+
+def steps(net: ie.Network, optimizer: Any, count: int) -> np.ndarray:
+    for seed in range(count):
+        net.gradients[:] = np.random.default_rng(seed).normal(size=net.num_parameters)
+        optimizer.step()
+    return net.parameters.copy()
+
+
+@optimizers
+@optimizer_ways
+def test_a_copy_of_an_optimizer_goes_on_with_its_own_moments(way, make):
+    net = network()
+    optimizer = make(net)
+    steps(net, optimizer, 3)
+    start = net.parameters.copy()
+    other = way(optimizer)
+    assert type(other) is type(optimizer)
+    assert repr(other) == repr(optimizer)
+    expected = steps(net, optimizer, 2)
+    other.network.parameters[:] = start
+    np.testing.assert_array_equal(steps(other.network, other, 2), expected)
+
+
+@optimizers
+def test_a_network_and_its_optimizer_stay_together(make):
+    net = network()
+    optimizer = make(net)
+    for together in (copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))):
+        for first, second in (((net, optimizer), (0, 1)), ((optimizer, net), (1, 0))):
+            pair = together(first)
+            assert pair[second[1]].network is pair[second[0]]
+    assert copy.copy(optimizer).network is net
+    assert copy.deepcopy(optimizer).network is not net
+
+
+def test_schedules_are_equal_after_pickle_and_copies():
+    for schedule in (
+        ie.optim.schedules.Constant(0.1),
+        ie.optim.schedules.StepDecay(0.1, every=5),
+        ie.optim.schedules.Cosine(0.1, total_steps=7),
+        ie.optim.schedules.OneCycle(0.1, total_steps=7),
+    ):
+        assert pickle.loads(pickle.dumps(schedule)) == copy.deepcopy(schedule) == schedule
 
 
 def test_a_state_pickle_that_lies_about_its_sizes_is_refused():

@@ -7,7 +7,7 @@
 
 namespace indrnn {
 
-// Threads that one call may use; default: INDRNN_NUM_THREADS, else the cores this process may run on.
+// Threads that one call may use; default: INDRNN_NUM_THREADS, else the cores (and CPU quota) of this process.
 INDRNN_API void set_num_threads(int count);  // throws InvalidArgument unless 1 <= count <= 1024
 INDRNN_API int num_threads();
 

@@ -16,6 +16,7 @@
 #include <sched.h>
 #endif
 
+#include "core/cpu_quota.hpp"
 #include "core/thread_pool.hpp"
 #include "indrnn/error.hpp"
 
@@ -26,12 +27,17 @@ namespace {
 
 std::atomic<int> thread_count{0};  // 0: not decided yet
 
-int available_cores() {
+int allowed_cores() {
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::clamp(CPU_COUNT(&set), 1, max_threads);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
 #endif
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, max_threads);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+int available_cores() {
+  const int quota = cpu_quota();
+  return std::clamp(quota == 0 ? allowed_cores() : std::min(quota, allowed_cores()), 1, max_threads);
 }
 
 int default_thread_count() {

@@ -183,6 +183,13 @@ class Adam:
         core.first_moment[...] = first
         core.second_moment[...] = second
 
+    # copy.copy keeps the network; a deep copy or pickle copies it, once for all that refer to it.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._network,), self.state_dict()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.load_state_dict(state)
+
     def __repr__(self) -> str:
         return (
             f"Adam(lr={self.lr}, betas={self.betas}, epsilon={self.epsilon}, "

@@ -149,6 +149,13 @@ class SGD:
         )
         core.velocity[...] = velocity
 
+    # copy.copy keeps the network; a deep copy or pickle copies it, once for all that refer to it.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._network, self.lr), self.state_dict()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.load_state_dict(state)
+
     def __repr__(self) -> str:
         return (
             f"SGD(lr={self.lr}, momentum={self.momentum}, weight_decay={self.weight_decay}, "
