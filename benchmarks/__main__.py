@@ -2,6 +2,7 @@
 
 install    put the peers into build/peers
 run        measure workloads with every system, taking turns
+gap        where the time beside the matrix products goes (needs perf)
 kernels    the inner loops by themselves, in C++
 scaling    measure the engine over sequence length, width, depth and threads
 bars       hold a file of results against the bars
@@ -11,22 +12,25 @@ render     write results into docs/performance.md and the chart beside it
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bars, chart, markdown, measure, native, peers, report, results, scaling
+from benchmarks import bars, chart, gap, markdown, measure, native, peers, report, results, scaling
 from benchmarks.catalogue import SYSTEMS
 from benchmarks.workloads import TASKS, WORKLOADS, Workload, tasks_of
 
 CONSOLE = Console(width=None if os.isatty(1) else 170)
 RESULTS = native.ROOT / "benchmarks" / "results" / "cpu.json"
 SCALING = RESULTS.with_name("scaling.json")
+GAP = RESULTS.with_name("gap.json")
 PAGE = native.ROOT / "docs" / "performance.md"
 IMAGES = native.ROOT / "docs" / "images"
 DEFAULT_WORKLOADS = ("pixel", "char", "adding", "skeleton")
+GAP_WORKLOADS = ("pixel", "char", "adding", "skeleton", "ptb", "long")
 
 
 def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +59,14 @@ def add_scaling(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_settings(parser, [1, 2])
     parser.add_argument("--json", type=Path, metavar="FILE", default=SCALING)
     parser.set_defaults(function=grow)
+
+
+def add_gap(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("gap", help="where the time beside the matrix products goes")
+    parser.add_argument("workloads", nargs="*", default=list(GAP_WORKLOADS), metavar="WORKLOAD")
+    parser.add_argument("--build-dir", type=Path, default=native.ROOT / "build" / "release")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=GAP)
+    parser.set_defaults(function=profile)
 
 
 def add_settings(parser: argparse.ArgumentParser, threads: list[int]) -> None:
@@ -144,6 +156,15 @@ def grow(options: argparse.Namespace) -> int:
     return 0
 
 
+def profile(options: argparse.Namespace) -> int:
+    """Measure what the engine does beside the products."""
+    program = native.build("indrnn_benchmark_worker", options.build_dir)
+    document = gap.rounded(gap.measure(program, [WORKLOADS[name] for name in options.workloads]))
+    CONSOLE.print(gap.markdown(document))
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
 def run_kernels(options: argparse.Namespace) -> int:
     """The C++ program's own table."""
     built = native.build("indrnn_kernels", options.build_dir)
@@ -171,6 +192,8 @@ def render(_: argparse.Namespace) -> int:
         markdown.replace(PAGE, "scaling", "\n\n".join(tables))
         chart.growth(results.Results.of(grown), IMAGES / "scaling.png")
         cases += grown
+    if GAP.exists():
+        markdown.replace(PAGE, "gap", gap.markdown(json.loads(GAP.read_text())))
     markdown.replace(PAGE, "bars", markdown.held(cases))
     return 0
 
@@ -204,6 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     held.add_argument("files", type=Path, nargs="*", default=[RESULTS, SCALING])
     held.set_defaults(function=show_bars)
     add_scaling(commands)
+    add_gap(commands)
     kernels = commands.add_parser("kernels", help="Google Benchmark of the inner loops")
     kernels.add_argument("--build-dir", type=Path, default=native.ROOT / "build" / "release")
     kernels.add_argument("words", nargs="*", metavar="WORD", help="after --: for Google Benchmark")

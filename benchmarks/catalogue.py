@@ -42,7 +42,7 @@ def _named(*systems: System) -> dict[str, System]:
 
 SYSTEMS = _named(
     System("engine", "indrnn_engine (Python)", "engine", environment=""),
-    System("engine-cpp", "indrnn_engine (C++)", native="engine"),
+    System("engine-cpp", "indrnn_engine, C++ Session", native="engine"),
     System("floor", "floor: matrix products alone", native="floor"),
     System("jax-scan", "JAX lax.scan", "jax_forms:scan"),
     System("jax-by-hand", "JAX lax.scan, backward by hand", "jax_forms:scan-by-hand"),

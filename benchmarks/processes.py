@@ -63,6 +63,7 @@ class Process:
                 stderr=subprocess.DEVNULL,
             )
         self.hello = self.read()
+        self.pid = self._child.pid
 
     def read(self) -> Answer:
         """The next answer; a process that has died is an answer too."""

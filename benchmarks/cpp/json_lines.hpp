@@ -31,8 +31,8 @@ void print_list(const char* name, const Values& values) {
   std::fflush(stdout);
 }
 
-inline void print_number(const char* name, double value) {
-  std::printf("{\"%s\": %.9f}\n", name, value);
+inline void print_number(const char* name, double value, int digits = 9) {
+  std::printf("{\"%s\": %.*f}\n", name, digits, value);
   std::fflush(stdout);
 }
 

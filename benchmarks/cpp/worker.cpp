@@ -1,10 +1,13 @@
 // A benchmark process that waits for commands on its input, a word and how many runs on each line, and answers each
 // with one line of JSON, the seconds of one run.
 // Systems, the first argument: `floor` knows `forward` and `train`, the matrix products of a stack; `engine` knows
-// `stream`, single time steps called from C++. Then --inputs --hidden --layers --time-steps --batch --threads
+// `train`, and where T is 1 `stream`, single time steps of a Session.
+// `bandwidth` copies in `cache` and `memory`. Then --inputs --hidden --layers --time-steps --batch --threads
 // --chunk-rows --calls, each followed by a number.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -58,22 +61,65 @@ void serve_floor(const Workload& workload, std::int64_t chunk_rows) {
          {"train", [&](int runs) { timed(runs, train); }}});
 }
 
-void serve_stream(const Workload& workload, std::int64_t calls) {
+Network stack(const Workload& workload) {
   const std::vector<nn::LayerSpec> layers(static_cast<std::size_t>(workload.layers),
                                           nn::IndRNN{.size = workload.hidden});
-  Network network = Network::create(layers, {.input_size = workload.inputs});
+  return Network::create(layers, {.input_size = workload.inputs});
+}
+
+// Forward and backward, as the Python worker of this engine times them: for profiles, which need the symbols that the
+// installed library lacks.
+void serve_train(const Workload& workload) {
+  Network network = stack(workload);
+  Tensor x({workload.time_steps, workload.batch, workload.inputs}, DType::float32);
+  Tensor y({workload.time_steps, workload.batch, workload.hidden}, DType::float32);
+  Tensor dy({workload.time_steps, workload.batch, workload.hidden}, DType::float32);
+  for (Tensor* tensor : {&x, &dy}) {
+    for (std::int64_t i = 0; i < tensor->shape().elements(); ++i) {
+      tensor->data<float>()[i] = std::sin(static_cast<float>(i));
+    }
+  }
+  serve({{"train", [&](int runs) {
+            const auto start = Clock::now();
+            for (int run = 0; run < runs; ++run) {
+              network.forward(x.view(), y.view(), {.training = true});
+              network.zero_gradients();
+              network.backward(dy.view());
+            }
+            print_number("seconds", seconds_since(start) / runs);
+          }}});
+}
+
+void serve_stream(const Workload& workload, std::int64_t calls) {
+  Session session{Model(stack(workload))};
   Tensor x({1, workload.inputs}, DType::float32), y({1, workload.hidden}, DType::float32);
   for (std::int64_t i = 0; i < workload.inputs; ++i) x.view().as<float>()[i] = 1.0F;
-  State state = network.initial_state(1);
   std::vector<double> seconds(static_cast<std::size_t>(calls));
   serve({{"stream", [&](int) {
             for (double& each : seconds) {
               const auto start = Clock::now();
-              network.step(x.view(), y.view(), state);
+              session.step(x.view(), y.view());
               each = seconds_since(start);
             }
             print_list("seconds", seconds);
           }}});
+}
+
+// Seconds per byte, read and written, of copies in the second-level cache and in memory.
+void serve_bandwidth() {
+  const auto copies = [](std::size_t bytes) {
+    return [from = std::vector<std::byte>(bytes), to = std::vector<std::byte>(bytes)](int runs) mutable {
+      const std::size_t turns = std::max<std::size_t>(1, (std::size_t{1} << 28) / from.size());
+      const auto start = Clock::now();
+      for (std::size_t turn = 0; turn < turns * static_cast<std::size_t>(runs); ++turn) {
+        std::copy(from.begin(), from.end(), to.begin());
+        from.front() = to.back();  // one copy depends on the other: none is left out
+      }
+      print_number("seconds", seconds_since(start) / (2.0 * static_cast<double>(from.size() * turns) * runs),
+                   16);
+    };
+  };
+  serve({{"cache", copies(std::size_t{1} << 18)}, {"memory", copies(std::size_t{1} << 28)}});
 }
 
 void main(int argc, char** argv) {
@@ -90,10 +136,17 @@ void main(int argc, char** argv) {
                           .batch = values["--batch"]};
   if (system == "floor") {
     serve_floor(workload, values["--chunk-rows"]);
+  } else if (system == "bandwidth") {
+    serve_bandwidth();
   } else if (system == "engine") {
-    serve_stream(workload, values["--calls"]);
+    if (workload.time_steps == 1) {
+      serve_stream(workload, values["--calls"]);
+    } else {
+      serve_train(workload);
+    }
   } else {
-    throw std::invalid_argument("the first argument must be floor or engine, got '" + system + "'");
+    throw std::invalid_argument("the first argument must be floor, engine or bandwidth, got '" + system +
+                                "'");
   }
 }
 
