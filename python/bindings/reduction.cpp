@@ -30,7 +30,8 @@ void call(const py::object& function, std::span<double> values) {
 Reduction reduction_of(const py::object& function) {
   if (function.is_none()) return nullptr;
   const std::shared_ptr<py::object> held(new py::object(function), [](py::object* object) {
-    wait_while_finalizing();
+    // The thread that finalizes frees what is left; it holds the lock and must not wait.
+    if (PyGILState_Check() == 0) wait_while_finalizing();
     const py::gil_scoped_acquire acquired;
     delete object;
   });

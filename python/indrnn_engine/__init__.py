@@ -37,7 +37,17 @@ from .network import Network
 from .state import State
 
 if TYPE_CHECKING:
-    from . import analysis, architectures, convert, data, estimators, export, recipes, training
+    from . import (
+        analysis,
+        architectures,
+        convert,
+        data,
+        distributed,
+        estimators,
+        export,
+        recipes,
+        training,
+    )
 
 __all__ = [
     "DeviceArray",
@@ -48,6 +58,7 @@ __all__ = [
     "convert",
     "data",
     "devices",
+    "distributed",
     "estimators",
     "export",
     "files",
@@ -73,6 +84,7 @@ _LAZY = (
     "architectures",
     "convert",
     "data",
+    "distributed",
     "estimators",
     "export",
     "recipes",

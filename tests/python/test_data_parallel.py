@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -208,3 +210,21 @@ def test_copies_have_no_hooks() -> None:
     twin.forward(np.ones((4, 3, 3)), training=True)
     assert calls == []
     assert twin.first_sample == 0
+
+
+def test_program_ends_although_a_network_with_a_reduction_is_left() -> None:
+    code = """
+import indrnn_engine as ie
+
+class Holder:
+    def __init__(self):
+        self.net = ie.Network([ie.nn.BatchNorm()], input_size=1)
+        self.net.set_reduction(self.sum)  # a cycle, freed while the interpreter ends
+
+    def sum(self, values):
+        pass
+
+holder = Holder()
+holder.itself = holder
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

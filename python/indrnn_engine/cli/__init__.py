@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..distributed.supervisor import supervise
+
 __all__ = ["main"]
 
 PACKAGES = ("typer", "rich", "click", "shellingham")
@@ -22,4 +24,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    if "train" in sys.argv[1:2]:
+        supervise()
     app()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-__all__ = ["DashboardReporter", "spark", "thinned"]
+__all__ = ["DashboardReporter", "format_speed", "spark", "thinned"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 48
@@ -60,6 +60,12 @@ def thinned(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return list(values)
     return [float(np.mean(part)) for part in np.array_split(np.asarray(values), width)]
+
+
+def format_speed(trainer: Trainer, samples_per_second: float) -> str:
+    """Give samples per second on all ranks, and the share of the time in communication."""
+    parts = (f"{samples_per_second:,.0f}/s", trainer.ranks.describe(trainer.speed.communication))
+    return ", ".join(part for part in parts if part)
 
 
 class DashboardReporter(Reporter):
@@ -114,7 +120,7 @@ class DashboardReporter(Reporter):
             self._task,
             completed=trainer.progress.step,
             metrics=format_metrics(self._smoothed.values),
-            speed=f"{samples_per_second:,.0f}/s",
+            speed=format_speed(trainer, samples_per_second),
         )
         self._facts = self._facts_of(trainer)
 

@@ -1,6 +1,7 @@
 """One clear message on stderr and an exit status in place of a traceback.
 
 2: something about the request or its files is wrong; 1: training itself failed; 130: interrupted.
+Of several ranks one speaks, and all end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ..training import TrainingDivergedError
+from ..distributed import present
+from ..distributed.ending import describe, status_of
 
 __all__ = ["ErrorGroup"]
 
@@ -31,14 +33,6 @@ class ErrorGroup(TyperGroup):
                 raise  # the reader went away: not worth a word
             if os.environ.get("INDRNN_DEBUG"):
                 raise
-            typer.echo(f"error: {describe(error)}", err=True)
-            raise typer.Exit(1 if isinstance(error, TrainingDivergedError) else 2) from error
-
-
-def describe(error: BaseException) -> str:
-    """Give the message of an error in one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, MemoryError) and not str(error):
-        return "out of memory"
-    return " ".join(str(error).split()) or type(error).__name__
+            status = status_of(error)
+            present().fail(describe(error), status, error)
+            raise typer.Exit(status) from error

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from ..training import Reporter, Trainer
-from .dashboard import DashboardReporter
+from .dashboard import DashboardReporter, format_speed
 from .smoothed import Smoothed, format_metrics
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class LineReporter(Reporter):
         if now - self._printed < LINE_SECONDS:
             return
         self._printed = now
-        self._line(trainer, f"{format_metrics(self._smoothed.values)}, {samples_per_second:,.0f}/s")
+        speed = format_speed(trainer, samples_per_second)
+        self._line(trainer, f"{format_metrics(self._smoothed.values)}, {speed}")
 
     def evaluated(self, trainer: Trainer, metrics: dict[str, float], *, improved: bool) -> None:
         """Print the validation."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ..distributed import Ranks, find
 from ..recipes import Recipe
 from ..training import PRESETS, Experiment, Result, Trainer, new_run, resume_run
 from ..training.series import Series, is_series
@@ -88,6 +89,15 @@ Seeds = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Distributed = Annotated[
+    str,
+    typer.Option(
+        "--distributed",
+        help="Whether the processes that mpiexec or srun started share each batch: auto, on or "
+        "off; off: each trains alone.",
+        rich_help_panel=RUN,
+    ),
+]
 Smoke = Annotated[
     bool, typer.Option("--smoke", help="A size that runs within a minute; of a recipe.")
 ]
@@ -114,6 +124,7 @@ def train_callback(
     resume: Resume = None,
     max_minutes: Minutes = None,
     threads: Threads = None,
+    distributed: Distributed = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Train a network, or continue a run with --resume."""
@@ -124,53 +135,63 @@ def train_callback(
     if resume is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
-    console = make_console()
+    ranks = find(distributed)
+    quiet = quiet or not ranks.is_first
+    console = make_console(ranks)
     set_threads(threads)
     overrides = {"max_minutes": max_minutes}
-    if is_series(resume):
-        series = Series.open(resume)
-        run_series(series, console, quiet=quiet, overrides=overrides)
+    if ranks.first(lambda: is_series(resume)):
+        series = ranks.first(lambda: Series.open(resume))
+        run_series(series, console, ranks, quiet=quiet, overrides=overrides)
         return
-    run(continued(resume, console, quiet=quiet, overrides=overrides), console)
+    run(continued(resume, console, ranks, quiet=quiet, overrides=overrides), console)
 
 
-def continued(path: Path, console: Console, *, quiet: bool, overrides: dict[str, Any]) -> Trainer:
+def continued(
+    path: Path, console: Console, ranks: Ranks, *, quiet: bool, overrides: dict[str, Any]
+) -> Trainer:
     """Prepare the continuation of a run and say where it stands."""
     reporter = make_reporter(console, quiet=quiet)
-    trainer = resume_run(path, reporter=reporter, overrides=overrides)
+    trainer = resume_run(path, reporter=reporter, overrides=overrides, ranks=ranks)
     step, total = trainer.progress.step, trainer.total_steps
     say(console, f"continuing {path} at step {step} of {total}", quiet)
     return trainer
 
 
 def run_series(
-    series: Series, console: Console, *, quiet: bool, overrides: dict[str, Any] | None = None
+    series: Series,
+    console: Console,
+    ranks: Ranks,
+    *,
+    quiet: bool,
+    overrides: dict[str, Any] | None = None,
 ) -> None:
     """Train with every seed, those that are done left out; say mean and spread."""
     for seed in series.seeds:
         path = series.path_of(seed)
-        if series.result_of(seed) is not None:
+        if ranks.first(lambda seed=seed: series.result_of(seed)) is not None:  # type: ignore[misc]
             continue
-        if (path / "config.json").is_file():
-            trainer = continued(path, console, quiet=quiet, overrides=overrides or {})
+        if ranks.first((path / "config.json").is_file):
+            trainer = continued(path, console, ranks, quiet=quiet, overrides=overrides or {})
         else:
             trainer = new_run(
                 series.experiment_of(seed, overrides),
                 run_dir=path,
                 reporter=make_reporter(console, quiet=quiet),
                 tensorboard=series.tensorboard,
+                ranks=ranks,
             )
             announce(trainer, console, quiet)
         run(trainer, console)
-        if series.result_of(seed) is None:  # the time was up
-            return
-    for line in series.summary_lines():
+        if ranks.first(lambda seed=seed: series.result_of(seed)) is None:  # type: ignore[misc]
+            return  # the time was up
+    for line in ranks.first(series.summary_lines):
         say(console, line)
 
 
-def make_console() -> Console:
-    """Give the console that training prints to."""
-    return Console(highlight=False)
+def make_console(ranks: Ranks) -> Console:
+    """Give the console that training prints to: rank 0 speaks for all."""
+    return Console(highlight=False, quiet=not ranks.is_first)
 
 
 def say(console: Console, text: str, quiet: bool = False) -> None:
@@ -239,21 +260,26 @@ def make_command(preset: Experiment, recipe: Recipe | None = None) -> Callable[.
         seeds: Seeds = 1,
         settings: Settings = None,
         smoke: Smoke = False,
+        distributed: Distributed = "auto",
         quiet: Quiet = False,
         **values: Any,
     ) -> None:
         if smoke and recipe is None:
             raise ValueError("[train] --smoke is of a recipe; see: indrnn recipes")
+        ranks = find(distributed)
+        quiet = quiet or not ranks.is_first
         start = recipe.smoke if smoke and recipe is not None else preset
         experiment = apply(start, options, values, settings or ())
         set_threads(threads)
-        console = make_console()
+        console = make_console(ranks)
         if seeds > 1:
-            series = Series.create(
-                experiment, seeds, path=run_dir, name=name, tensorboard=tensorboard
+            series = ranks.first(
+                lambda: Series.create(
+                    experiment, seeds, path=run_dir, name=name, tensorboard=tensorboard
+                )
             )
             say(console, f"{seeds} seeds           {series.path}", quiet)
-            run_series(series, console, quiet=quiet)
+            run_series(series, console, ranks, quiet=quiet)
             return
         with preparing(console, quiet=quiet) as progress:
             trainer = new_run(
@@ -263,6 +289,7 @@ def make_command(preset: Experiment, recipe: Recipe | None = None) -> Callable[.
                 reporter=make_reporter(console, quiet=quiet),
                 tensorboard=tensorboard,
                 progress=progress,
+                ranks=ranks,
             )
         announce(trainer, console, quiet)
         run(trainer, console)
@@ -288,6 +315,8 @@ def announce(trainer: Trainer, console: Console, quiet: bool) -> None:
     for remark in data.remarks:
         say(console, f"                  not as published: {remark}", quiet)
     say(console, f"network           {trainer.net.num_parameters} parameters", quiet)
+    if trainer.ranks.size > 1:
+        say(console, f"ranks             {trainer.ranks.size}", quiet)
     say(console, f"run               {trainer.run.path}", quiet)
 
 

@@ -8,6 +8,7 @@ from . import adding, arrays, digits, mnist, ptb, skeleton, text, ucr
 from .batches import Batch, BatchSource, Data
 from .prefetch import Prefetcher
 from .sequences import SequenceDataset, SequenceSource
+from .shares import SharedSource
 from .streams import StreamSource
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "Prefetcher",
     "SequenceDataset",
     "SequenceSource",
+    "SharedSource",
     "StreamSource",
     "adding",
     "arrays",

@@ -35,6 +35,9 @@ class Batch:
         Where the loss counts; None: everywhere.
     carry : bool
         Whether the sequences continue those of the batch before, so that the state is carried over.
+    first, whole, fraction : int, int or None, float
+        Of a share of a batch, see `shares`: the place of its first sequence in the whole batch, how
+        many sequences that has, and which part of the elements that count is here.
     """
 
     x: NDArray[Any]
@@ -42,6 +45,9 @@ class Batch:
     lengths: NDArray[np.int64] | None = None
     mask: NDArray[np.bool_] | None = None
     carry: bool = False
+    first: int = 0
+    whole: int | None = None
+    fraction: float = 1.0
 
     @property
     def time_steps(self) -> int:
@@ -52,6 +58,16 @@ class Batch:
     def size(self) -> int:
         """B."""
         return int(self.x.shape[1])
+
+    @property
+    def whole_size(self) -> int:
+        """Sequences of the whole batch."""
+        return self.size if self.whole is None else self.whole
+
+    @property
+    def per_step(self) -> bool:
+        """Whether `y` has a class for each step, [T, B], and not one target for each sequence."""
+        return self.y.ndim >= 2 and self.y.dtype.kind == "i"
 
 
 class BatchSource(abc.ABC):
@@ -64,6 +80,15 @@ class BatchSource(abc.ABC):
     @abc.abstractmethod
     def batch(self, seed: int, epoch: int, position: int) -> Batch:
         """Make the batch at `position` of `epoch`: equal arguments give equal arrays."""
+
+    def share(self, seed: int, epoch: int, position: int, rank: int, size: int) -> Batch:
+        """Make the share of process `rank` of `size`; see `shares.share_of`.
+
+        A source that can make some sequences without the others does better than this.
+        """
+        from .shares import share_of
+
+        return share_of(self.batch(seed, epoch, position), rank, size)
 
 
 @dataclass(frozen=True)

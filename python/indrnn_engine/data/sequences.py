@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import SPLIT, TRAIN, Batch, BatchSource, generator
+from .shares import bounds
 
 __all__ = ["SequenceDataset", "SequenceSource", "held_out_samples", "split_indices"]
 
@@ -100,21 +102,45 @@ class SequenceSource(BatchSource):
 
     def batch(self, seed: int, epoch: int, position: int) -> Batch:
         """Make the batch at `position` of `epoch`."""
-        start = position * self.batch_size
-        index = self._epoch_order(seed, epoch)[start : start + self.batch_size]
-        data = self.dataset
-        lengths = None if data.lengths is None else data.lengths[index]
-        x = data.x[index]
-        if lengths is not None:
-            x = x[:, : int(lengths.max())]
-        x = x.astype(self.dtype)
-        if data.scale != 1.0:
-            x *= self.dtype.type(data.scale)
+        index = self._index(seed, epoch, position)
+        x = self._inputs(index, self._longest(index))
         if self.augment is not None:
             x = self.augment(x, generator(TRAIN, seed, epoch, position))
+        return self._with_targets(x, index)
+
+    def share(self, seed: int, epoch: int, position: int, rank: int, size: int) -> Batch:
+        """Make the share alone; with `augment`, which draws for a whole batch, it is cut out."""
+        index = self._index(seed, epoch, position)
+        first, end = bounds(len(index), rank, size)
+        if self.augment is not None or first == end:
+            return super().share(seed, epoch, position, rank, size)
+        x = self._inputs(index[first:end], self._longest(index))
+        batch = self._with_targets(x, index[first:end])
+        fraction = (end - first) / len(index)
+        return dataclasses.replace(batch, first=first, whole=len(index), fraction=fraction)
+
+    def _index(self, seed: int, epoch: int, position: int) -> NDArray[np.int64]:
+        start = position * self.batch_size
+        return self._epoch_order(seed, epoch)[start : start + self.batch_size]
+
+    def _longest(self, index: NDArray[np.int64]) -> int:
+        lengths = self.dataset.lengths
+        return int(self.dataset.x.shape[1] if lengths is None else lengths[index].max())
+
+    def _inputs(self, index: NDArray[np.int64], time_steps: int) -> NDArray[Any]:
+        """X [B, T, I]."""
+        data = self.dataset
+        x = data.x[index][:, :time_steps].astype(self.dtype)
+        if data.scale != 1.0:
+            x *= self.dtype.type(data.scale)
+        return x
+
+    def _with_targets(self, x: NDArray[Any], index: NDArray[np.int64]) -> Batch:
+        data = self.dataset
         y = data.y[index]
         if y.dtype.kind == "f":
             y = y.astype(self.dtype)
+        lengths = None if data.lengths is None else data.lengths[index]
         return Batch(np.ascontiguousarray(x.transpose(1, 0, 2)), y, lengths)
 
     def _epoch_order(self, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .batches import TEST, TRAIN, Batch, BatchSource, Data, generator, unpublished
 from .sequences import held_out_samples, split_indices
+from .shares import bounds
 from .skeleton_cache import SkeletonArchive, load_archive
 from .skeleton_features import line_distances, with_differences
 
@@ -104,24 +105,33 @@ class SkeletonSource(BatchSource):
 
     def batch(self, seed: int, epoch: int, position: int) -> Batch:
         """Draw x [T, B, F] and y [B]."""
+        return self.share(seed, epoch, position, 0, 1)
+
+    def share(self, seed: int, epoch: int, position: int, rank: int, size: int) -> Batch:
+        """Draw frames for the whole batch, and read those of the share."""
         order = self.index
         if self.shuffle:
             order = order[generator(self.stream, seed, epoch).permutation(len(order))]
         samples = order[position * self.batch_size :][: self.batch_size]
+        low, high = bounds(len(samples), rank, size)
+        if low == high:
+            return super().share(seed, epoch, position, rank, size)
         random = generator(self.stream, seed, epoch, position, 1)
         steps = self.time_steps
         if self.random_lengths is not None:
-            low, high = self.random_lengths
-            steps = int(random.integers(low, high + 1))
+            steps = int(random.integers(self.random_lengths[0], self.random_lengths[1] + 1))
+        chance = random.random((len(samples), steps))[low:high]
+        whole, samples = len(samples), samples[low:high]
         first = self.archive.starts[samples]
         length = self.archive.starts[samples + 1] - first
         # Frame t of a sample: somewhere in [t, t + 1) / T of its length.
-        share = (np.arange(steps)[None, :] + random.random((len(samples), steps))) / steps
-        frame = np.minimum((share * length[:, None]).astype(np.int64), length[:, None] - 1)
+        place = (np.arange(steps)[None, :] + chance) / steps
+        frame = np.minimum((place * length[:, None]).astype(np.int64), length[:, None] - 1)
         x = self.archive.frames[first[:, None] + frame]  # [B, T, 150]
         x = self._features(x).astype(self.dtype)
         y = self.archive.actions[samples] - 1
-        return Batch(np.ascontiguousarray(x.transpose(1, 0, 2)), y)
+        x = np.ascontiguousarray(x.transpose(1, 0, 2))
+        return Batch(x, y, first=low, whole=whole, fraction=(high - low) / whole)
 
     def _features(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         parts = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .batches import TRAIN, Batch, BatchSource, generator
+from .shares import bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +97,18 @@ class StreamSource(BatchSource):
 
     def batch(self, seed: int, epoch: int, position: int) -> Batch:
         """x, y int64 [T, B]."""
+        return self._streams(seed, epoch, position, 0, self.batch_size)
+
+    def share(self, seed: int, epoch: int, position: int, rank: int, size: int) -> Batch:
+        """Read the streams of one process: the same ones in every batch."""
+        first, end = bounds(self.batch_size, rank, size)
+        if first == end:
+            return super().share(seed, epoch, position, rank, size)
+        batch = self._streams(seed, epoch, position, first, end)
+        fraction = (end - first) / self.batch_size
+        return dataclasses.replace(batch, first=first, whole=self.batch_size, fraction=fraction)
+
+    def _streams(self, seed: int, epoch: int, position: int, low: int, high: int) -> Batch:
         shift = (
             int(generator(TRAIN, seed, epoch).integers(0, self.time_steps)) if self.offset else 0
         )
@@ -104,7 +118,7 @@ class StreamSource(BatchSource):
         else:
             first = position * self.time_steps
             steps = min(self.time_steps, self._stream_length - first)
-        starts = shift + first + self._stream_length * np.arange(self.batch_size)
+        starts = shift + first + self._stream_length * np.arange(low, high)
         index = (starts[None, :] + np.arange(steps)[:, None]) % (len(self.symbols) - 1)
         carry = position > 0 and not self._drops(seed, epoch, position)
         return Batch(self.symbols[index], self.symbols[index + 1], carry=carry)

@@ -8,13 +8,18 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ..data import Batch
+    from ..distributed import Ranks
     from ..network import Network
 
-__all__ = ["TrainingDivergedError", "first_bad_layer"]
+__all__ = ["TrainingDivergedError", "first_bad_layer", "first_bad_rank"]
+
+UNKNOWN = "the loss or the carried state"
 
 
 class TrainingDivergedError(RuntimeError):
     """A loss, gradient or weight became NaN or infinite."""
+
+    status = 1  # of a program that ends by it
 
 
 def first_bad_layer(net: Network, batch: Batch) -> str:
@@ -46,4 +51,13 @@ def first_bad_layer(net: Network, batch: Batch) -> str:
         output, _ = head.forward(batch.x, None, batch.lengths, training=True)
         if not np.isfinite(output).all():
             return f"layer {count - 1} ({type(net.layers[count - 1]).__name__})"
-    return "the loss or the carried state"
+    return UNKNOWN
+
+
+def first_bad_rank(ranks: Ranks, net: Network, batch: Batch) -> str:
+    """Say where NaN or Inf comes from, and on which rank: all of them must call this."""
+    places = ranks.gather_texts(first_bad_layer(net, batch))
+    if len(set(places)) == 1:
+        return places[0]
+    rank = next(rank for rank, place in enumerate(places) if place != UNKNOWN)
+    return f"{places[rank]} of rank {rank}"

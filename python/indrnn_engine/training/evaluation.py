@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..distributed import Ranks
 from .objectives import Averages, Classification, Objective
 from .twin import without_dropout
 
@@ -29,6 +30,7 @@ def evaluate(
     stopped: Callable[[], bool] | None = None,
     batch_statistics: bool = False,
     draws: int = 1,
+    ranks: Ranks | None = None,
 ) -> dict[str, float] | None:
     """Run the network over one epoch of `source` without training.
 
@@ -45,6 +47,8 @@ def evaluate(
         Normalises by the statistics of each batch instead of the running ones.
     draws : int, default 1
         Of sources that draw their batches: predictions are averaged over so many draws.
+    ranks : Ranks, optional
+        With whom the batches are shared; all of them must call this.
 
     Returns
     -------
@@ -58,26 +62,32 @@ def evaluate(
     """
     if draws < 1:
         raise ValueError(f"[evaluate] draws must be at least 1, got {draws}")
+    ranks = Ranks() if ranks is None else ranks
+    source = ranks.split(source)
     averages = Averages()
     state = None
     used = without_dropout(net) if batch_statistics else net
+    ranks.join_norms(used)
     for position in range(source.num_batches()):
-        if stopped is not None and stopped():
+        if ranks.any(stopped is not None and stopped())[0]:
             return None
         batch = source.batch(seed, 0, position)
         before = state if batch.carry else None
         output, state = used.forward(batch.x, before, batch.lengths, training=batch_statistics)
         if draws > 1:
-            if batch.carry or batch.lengths is not None:
+            if batch.carry or (batch.lengths is not None and batch.fraction > 0.0):
                 raise ValueError("[evaluate] draws must be 1 for data that draw nothing")
             others = (source.batch(seed, draw, position) for draw in range(1, draws))
             output = _average(
                 objective,
                 [output, *(used.forward(b.x, training=batch_statistics)[0] for b in others)],
             )
-        loss, _ = objective.loss(output, batch)
-        averages.add(objective.metrics(output, batch, loss), objective.weight(batch))
-    return objective.summary(averages.means())
+        if batch.fraction > 0.0:
+            loss, _ = objective.loss(output, batch)
+            averages.add(objective.metrics(output, batch, loss), objective.weight(batch))
+    none = dict.fromkeys(objective.names, 0.0)
+    means, _ = ranks.mean(averages.means() or none, averages.weight)
+    return objective.summary(means)
 
 
 def _average(objective: Objective, outputs: list[NDArray[Any]]) -> NDArray[Any]:

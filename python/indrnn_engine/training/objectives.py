@@ -64,10 +64,13 @@ class Objective(abc.ABC):
         The metric by which models are compared.
     higher_is_better : bool
         Of the score.
+    names : tuple of str
+        Of the metrics.
     """
 
     score: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    names: ClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
     def loss(self, output: NDArray[Any], batch: Batch) -> tuple[float, NDArray[Any]]:
@@ -101,6 +104,7 @@ class Classification(Objective):
 
     score = "accuracy"
     higher_is_better = True
+    names: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
 
     def loss(self, output: NDArray[Any], batch: Batch) -> tuple[float, NDArray[Any]]:
         """Give the mean cross-entropy and its gradient."""
@@ -129,6 +133,7 @@ class LanguageModel(Classification):
 
     score = "loss"
     higher_is_better = False
+    names = ("loss", "accuracy", "bits")
 
     def __init__(self, *, perplexity: bool = False) -> None:
         self._perplexity = perplexity
@@ -147,6 +152,7 @@ class Regression(Objective):
 
     score = "mse"
     higher_is_better = False
+    names = ("loss", "mse")
 
     def __init__(self, target_deviation: NDArray[np.float64] | None = None) -> None:
         self._deviation = target_deviation

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import nn
+from ..distributed import Ranks
 from .objectives import Averages
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_pieces(layers: Sequence[nn.Layer]) -> None:
 
 
 def cut(batch: Batch, piece_steps: int) -> Iterator[tuple[Batch, float]]:
-    """Cut a batch along time; gives each piece with its share of the loss.
+    """Cut a batch along time; gives each piece with its share of the loss of the whole batch.
 
     With a target at each step the share is that of the targets. With one target a sequence, a
     piece answers for the sequences that end in it, and the others are masked: gradients reach back
@@ -70,10 +71,9 @@ def cut(batch: Batch, piece_steps: int) -> Iterator[tuple[Batch, float]]:
     """
     steps = batch.time_steps
     if piece_steps == 0 or steps <= piece_steps:
-        yield batch, 1.0
+        yield batch, batch.fraction
         return
-    each_step = batch.y.ndim >= 2 and batch.y.dtype.kind == "i"
-    total = batch.y.size if batch.mask is None else int(batch.mask.sum())
+    total = batch.y.size if batch.mask is None else max(int(batch.mask.sum()), 1)
     for first in range(0, steps, piece_steps):
         end = min(first + piece_steps, steps)
         lengths = None
@@ -82,22 +82,28 @@ def cut(batch: Batch, piece_steps: int) -> Iterator[tuple[Batch, float]]:
         part = dataclasses.replace(
             batch, x=batch.x[first:end], lengths=lengths, carry=batch.carry or first > 0
         )
-        if each_step:
+        if batch.per_step:
             mask = None if batch.mask is None else batch.mask[first:end]
             part = dataclasses.replace(part, y=batch.y[first:end], mask=mask)
             count = part.y.size if mask is None else int(mask.sum())
-            yield part, count / total
+            yield part, batch.fraction * (count / total)
         else:
             ends = np.full(batch.size, steps) if batch.lengths is None else batch.lengths
             answers = (ends > first) & (ends <= end)
             if batch.mask is not None:
                 answers &= batch.mask
             counted = batch.size if batch.mask is None else total
-            yield dataclasses.replace(part, mask=answers), float(answers.sum()) / counted
+            share = float(answers.sum()) / counted
+            yield dataclasses.replace(part, mask=answers), batch.fraction * share
 
 
 def forward_backward(
-    net: Network, objective: Objective, batch: Batch, state: State | None, piece_steps: int = 0
+    net: Network,
+    objective: Objective,
+    batch: Batch,
+    state: State | None,
+    piece_steps: int = 0,
+    ranks: Ranks | None = None,
 ) -> tuple[float, dict[str, float], State | None]:
     """Add the gradients of a batch into `net.gradients`.
 
@@ -108,28 +114,44 @@ def forward_backward(
         From the batch before; used where the batch carries on.
     piece_steps : int, default 0
         See `cut`.
+    ranks : Ranks, optional
+        With whom the whole batch is shared; None: with nobody.
 
     Returns
     -------
     loss : float
-        Mean over the batch. Where it is not finite, nothing behind the piece at fault was run.
+        Mean over the whole batch. Where it is not finite, nothing behind the piece at fault was
+        run.
     metrics : dict of str to float
     state : State
     """
+    ranks = Ranks() if ranks is None else ranks
     averages = Averages()
     for piece, share in cut(batch, piece_steps):
+        ranks.place(net, batch.first)
         output, state = net.forward(
             piece.x, state if piece.carry else None, piece.lengths, training=True
         )
-        if share == 0.0:
+        metrics, gradient = _measured(objective, output, piece, share)
+        metrics, everyones = ranks.mean(metrics, share)
+        if everyones == 0.0:
             continue
-        loss, gradient = objective.loss(output, piece)
-        averages.add(objective.metrics(output, piece, loss), share)
-        if not np.isfinite(loss):
-            return loss, averages.means(), state
-        net.backward(_scaled(gradient, share), input_gradient=False)
+        averages.add(metrics, everyones)
+        if not np.isfinite(metrics["loss"]):
+            return metrics["loss"], averages.means(), state
+        net.backward(gradient, input_gradient=False)
     means = averages.means()
     return means["loss"], means, state
+
+
+def _measured(
+    objective: Objective, output: Any, piece: Batch, share: float
+) -> tuple[dict[str, float], Any]:
+    """Give the metrics of a piece, and the gradient of its part of the loss."""
+    if share == 0.0:
+        return dict.fromkeys(objective.names, 0.0), np.zeros_like(output)
+    loss, gradient = objective.loss(output, piece)
+    return objective.metrics(output, piece, loss), _scaled(gradient, share)
 
 
 def _scaled(gradient: Any, share: float) -> Any:

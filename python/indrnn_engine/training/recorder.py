@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,7 @@ from .checkpoint import previous, read_checkpoint, write_checkpoint
 from .curves import draw_curves
 from .diagnose import TrainingDivergedError
 from .model_file import describe_data
-from .patience import Patience
-from .progress import Progress, Result
+from .restoring import Found
 from .run_folder import write_json
 from .snapshot import Snapshot
 from .tensorboard import TensorBoard
@@ -26,22 +24,65 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import Data
+    from ..state import State
+    from .progress import Result
     from .run_folder import RunFolder
     from .trainer import Trainer
 
-__all__ = ["Recorder"]
+__all__ = ["NoRecorder", "Recorder"]
 
 logger = logging.getLogger(__name__)
 
 CURVES_SECONDS = 60.0  # between two drawings: one takes about half a second
 
 
-class Recorder:
+class NoRecorder:
+    """Writes nothing: of a training without a folder, and of the ranks but the first."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []  # what the user should know of the checkpoint that was read
+
+    def start(self, trainer: Trainer) -> None:
+        """Take note that training starts or continues."""
+
+    def close(self) -> None:
+        """Take note that it ends, for whatever reason."""
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Take note of metrics."""
+
+    def record_weights(self, trainer: Trainer) -> None:
+        """Take note of the weights."""
+
+    def checkpoint_due(self, minutes: float) -> bool:
+        """Say whether the last checkpoint is so old."""
+        del minutes
+        return False
+
+    def save_checkpoint(self, trainer: Trainer, carried: State | None) -> None:
+        """Keep all that is needed to continue; `carried` is the state of the whole batch."""
+
+    def save_best(self, trainer: Trainer) -> None:
+        """Keep the best model so far."""
+
+    def read_checkpoint(self) -> Found | None:
+        """Give what `save_checkpoint` kept; None where nothing was trained yet."""
+        return None
+
+    def restored(self, trainer: Trainer) -> None:
+        """Bring the files to the step of the checkpoint that the trainer was brought to."""
+
+    def finish(self, result: Result) -> None:
+        """Keep the result."""
+
+
+class Recorder(NoRecorder):
     """Records, checkpoints, model files and curves of one run."""
 
     def __init__(
         self, run: RunFolder, data: Data, experiment: dict[str, Any] | None, tensorboard: bool
     ) -> None:
+        super().__init__()
         self.run = run
         self.data = data
         self.experiment = experiment
@@ -50,7 +91,7 @@ class Recorder:
         self._checkpoint_time = 0.0
         self._curves_time = 0.0
         self._saved_step: int | None = None
-        self.notes: list[str] = []  # what the user should know of the checkpoint that was read
+        self._metrics_bytes: int | None = None  # of the checkpoint that was read
 
     def start(self, trainer: Trainer) -> None:
         """Lock the folder, open the event file, write a first checkpoint where there is none."""
@@ -60,7 +101,7 @@ class Recorder:
             self._tensorboard = TensorBoard(self.run.tensorboard, trainer.progress.step)
         self._checkpoint_time = self._curves_time = time.monotonic()
         if not self.run.checkpoint.exists():
-            self.save_checkpoint(trainer)
+            self.save_checkpoint(trainer, trainer.state)
 
     def close(self) -> None:
         """Close the event file and unlock the folder."""
@@ -91,15 +132,11 @@ class Recorder:
             logger.warning("no curves are drawn: %s", error)
 
     def save_best(self, trainer: Trainer) -> None:
-        """Write a checkpoint, then the model that is the best so far.
+        """Write the model that is the best so far.
 
-        In this order: a crash in between leaves an older best model, and `load_checkpoint` writes
-        it again.
+        The checkpoint comes first: a crash in between leaves an older best model, and `restored`
+        writes it again.
         """
-        self.save_checkpoint(trainer)
-        self._save_best_model(trainer)
-
-    def _save_best_model(self, trainer: Trainer) -> None:
         best = trainer.best
         assert best is not None
         present = Snapshot.take(trainer.net, trainer.optimizer)
@@ -109,12 +146,11 @@ class Recorder:
         self._write(self.run.best, lambda: trainer.net.save(self.run.best, description))
         present.restore(trainer.net, trainer.optimizer)
 
-    def checkpoint_if_due(self, trainer: Trainer) -> None:
-        """Write a checkpoint where the last one is old enough."""
-        if time.monotonic() - self._checkpoint_time >= 60.0 * trainer.config.checkpoint_minutes:
-            self.save_checkpoint(trainer)
+    def checkpoint_due(self, minutes: float) -> bool:
+        """Say whether the last checkpoint is old enough."""
+        return time.monotonic() - self._checkpoint_time >= 60.0 * minutes
 
-    def save_checkpoint(self, trainer: Trainer) -> None:
+    def save_checkpoint(self, trainer: Trainer, carried: State | None) -> None:
         """Write the checkpoint and the last model.
 
         Raises
@@ -141,9 +177,9 @@ class Recorder:
         if trainer.best is not None:
             best_arrays, values["best_optimizer"] = trainer.best.pack("best")
             arrays |= best_arrays
-        if trainer.state is not None:
-            arrays["carried"] = np.asarray(trainer.state.flat)
-            values["carried"] = [trainer.state.batch, trainer.state.steps]
+        if carried is not None:
+            arrays["carried"] = np.asarray(carried.flat)
+            values["carried"] = [carried.batch, carried.steps]
         self._write(
             self.run.checkpoint, lambda: write_checkpoint(self.run.checkpoint, arrays, values)
         )
@@ -152,36 +188,23 @@ class Recorder:
         self._write(self.run.last, lambda: trainer.net.save(self.run.last, description))
         self._checkpoint_time = time.monotonic()
 
-    def load_checkpoint(self, trainer: Trainer) -> None:
-        """Bring the trainer to the state of the checkpoint, and the run folder with it.
-
-        A run that was killed before its first checkpoint starts at step 0.
-        """
+    def read_checkpoint(self) -> Found | None:
+        """Read the checkpoint; None for a run that was killed before its first."""
         self.run.remove_leftovers()
         if self.run.is_unstarted():
-            return
+            return None
         path, arrays, values = self._read()
-        if values["fingerprint"] != self.data.fingerprint:
-            raise ValueError(f"[training] the data have changed since {path} was written")
-        if json.loads(values["network"]) != json.loads(trainer.net.to_json()):
-            raise ValueError(f"[training] {path} belongs to another network")
-        self._saved_step = int(values["progress"]["step"])
-        present = Snapshot.unpack("present", arrays, values["optimizer"])
-        if present.parameters.shape != trainer.net.parameters.shape:
-            raise ValueError(f"[training] {path} belongs to another network")
-        present.restore(trainer.net, trainer.optimizer)
-        trainer.net.random_state = tuple(values["random_state"])
-        trainer.progress = Progress(**values["progress"])
-        trainer.patience = Patience(**values["patience"])
-        if "best_optimizer" in values:
-            trainer.best = Snapshot.unpack("best", arrays, values["best_optimizer"])
-            self._save_best_model(trainer)
-        if "carried" in values:
-            batch, steps = values["carried"]
-            trainer.state = trainer.net.initial_state(batch)
-            trainer.state.flat[...] = arrays["carried"]
-            trainer.state.steps = steps
-        self.run.truncate_metrics(values["metrics_bytes"])
+        self._metrics_bytes = values["metrics_bytes"]
+        return Found(str(path), arrays, values)
+
+    def restored(self, trainer: Trainer) -> None:
+        """Write the best model of the checkpoint, and forget the records behind it."""
+        if self._metrics_bytes is None:
+            return
+        self._saved_step = trainer.progress.step
+        if trainer.best is not None:
+            self.save_best(trainer)
+        self.run.truncate_metrics(self._metrics_bytes)
 
     def _read(self) -> tuple[Path, dict[str, NDArray[Any]], dict[str, Any]]:
         """Read the checkpoint, or the one before it, which leads to the same bits."""

@@ -5,30 +5,34 @@
 A run can be cut anywhere and continued from its checkpoint as if nothing had happened, because a
 step depends on the checkpoint alone: batches are a function of (seed, epoch, position) and dropout
 of the network's random state.
+
+Where several ranks train together each runs this loop, on its shares of the batches. What decides
+how the loop goes on is agreed upon by all of them (`Ranks`), and rank 0 alone writes.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .. import optim
 from ..data import Batch, Data, Prefetcher
-from .diagnose import TrainingDivergedError, first_bad_layer
+from ..distributed import Ranks
+from ..distributed.errors import agreed
+from .diagnose import TrainingDivergedError, first_bad_rank
 from .evaluation import evaluate
 from .objectives import Averages, objective_for
 from .patience import Patience
 from .pieces import check_pieces, forward_backward
 from .progress import Progress, Result
-from .recorder import Recorder
+from .recorder import NoRecorder, Recorder
 from .reporter import Reporter
+from .restoring import restore
 from .snapshot import Snapshot
+from .speed import Speed
+from .update import bad_names, finite_gradients, make_optimizer, update
 
 if TYPE_CHECKING:
     from ..data import BatchSource
@@ -59,6 +63,8 @@ class Trainer:
         JSON values stored in the model files, so that they can be evaluated later.
     tensorboard : bool, default True
         Whether to write TensorBoard events into the run folder.
+    ranks : Ranks, optional
+        With whom this trains; None: alone.
 
     Examples
     --------
@@ -82,6 +88,7 @@ class Trainer:
         reporter: Reporter | None = None,
         experiment: dict[str, Any] | None = None,
         tensorboard: bool = True,
+        ranks: Ranks | None = None,
     ) -> None:
         if data.train.num_batches() < 1:
             raise ValueError("[training] the training split must hold at least one batch")
@@ -93,18 +100,20 @@ class Trainer:
         self.run = run
         self.reporter = Reporter() if reporter is None else reporter
         self.objective = objective_for(data)
-        self.optimizer = _make_optimizer(net, config)
+        self.optimizer = make_optimizer(net, config)
         self.total_steps = config.total_steps(data.train.num_batches())
         self.schedule = config.schedule_for(self.total_steps)
         self.progress = Progress()
         self.patience = Patience(config.patience, config.patience_factor)
         self.best: Snapshot | None = None
         self.state: Any = None
-        self.recorder = None if run is None else Recorder(run, data, experiment, tensorboard)
+        self.whole_size = 0  # sequences of all ranks in the batch that led to the state
+        self.ranks = Ranks() if ranks is None else ranks
+        self.speed = Speed(self.ranks)
+        self.recorder = NoRecorder()
+        if run is not None and self.ranks.is_first:
+            self.recorder = Recorder(run, data, experiment, tensorboard)
         self._stop = threading.Event()
-        self._samples = 0
-        self._step_seconds = 0.0
-        self._waiting_seconds = 0.0  # for batches
 
     @property
     def learning_rate(self) -> float:
@@ -123,9 +132,12 @@ class Trainer:
         ValueError, OSError
             The checkpoint is missing, damaged, or belongs to other data or another network.
         """
-        if self.recorder is None:
+        if self.run is None:
             raise ValueError("[training] resume needs a run folder")
-        self.recorder.load_checkpoint(self)
+        found = self.ranks.first(self.recorder.read_checkpoint)
+        if found is not None:
+            self.ranks.together(lambda: restore(self, found))
+        self.ranks.first(lambda: self.recorder.restored(self))
 
     def fit(self) -> Result:
         """Train until the configuration's end, `stop`, or the time limit.
@@ -139,71 +151,68 @@ class Trainer:
         TrainingDivergedError
             A loss, gradient or weight is not finite. The last checkpoint is kept.
         """
-        if self.recorder is not None:
-            self.recorder.start(self)
+        self.ranks.attach(self.net)
+        self.ranks.first(lambda: self.recorder.start(self))
         self.reporter.started(self)
-        for note in [] if self.recorder is None else self.recorder.notes:
+        for note in self.recorder.notes:
             self.reporter.noted(self, note)
+        self.ranks.watch()
         started = time.perf_counter()
         before = self.progress.seconds
         try:
             progress = self.progress
-            with Prefetcher(
-                self.data.train, self.config.seed, progress.epoch, progress.position
-            ) as batches:
+            train = self.ranks.split(self.data.train)
+            with Prefetcher(train, self.config.seed, progress.epoch, progress.position) as batches:
                 while True:
                     progress.seconds = before + time.perf_counter() - started
                     if self._evaluation_due():
                         self._validate()
-                    reason = self._end(time.perf_counter() - started)
+                    reason, checkpoint_due = self._agree(time.perf_counter() - started)
                     if reason:
                         break
-                    if self.recorder is not None:
-                        self.recorder.checkpoint_if_due(self)
+                    if checkpoint_due:
+                        self._save_checkpoint()
                     asked = time.perf_counter()
                     ready = next(batches)
-                    self._waiting_seconds += time.perf_counter() - asked
-                    self._train_step(*ready)
+                    self._train_step(*ready, waited=time.perf_counter() - asked)
             progress.seconds = before + time.perf_counter() - started
             result = self._finish(reason)
         finally:
-            if self.recorder is not None:
-                self.recorder.close()
+            self.recorder.close()
         self.reporter.finished(self, result)
         return result
 
-    def _train_step(self, epoch: int, position: int, batch: Batch) -> None:
-        started = time.perf_counter()
+    def _train_step(self, epoch: int, position: int, batch: Batch, waited: float) -> None:
+        self.speed.begin()
         net, config = self.net, self.config
         net.zero_gradients()
         loss, metrics, self.state = forward_backward(
-            net, self.objective, batch, self.state, config.piece_steps
+            net, self.objective, batch, self.state, config.piece_steps, self.ranks
         )
+        self.whole_size = batch.whole_size
         if not math.isfinite(loss):
-            self._diverged(f"the loss is {loss}: it comes from {first_bad_layer(net, batch)}")
-        if not _finite_gradients(net):
-            self._diverged(f"the gradient is not finite in {_bad_names(net.named_gradients())}")
-        if config.clip_value is not None or config.clip_norm is not None:
-            optim.clip_gradients(net, value=config.clip_value, norm=config.clip_norm)
-        self.optimizer.lr = self.learning_rate
-        self.optimizer.step()
-        if config.recurrent_bound is not None:
-            optim.constrain_recurrent(net, config.recurrent_bound)
+            bad = first_bad_rank(self.ranks, net, batch)
+            self._diverged(f"the loss is {loss}: it comes from {bad}")
+        self.ranks.sum_gradients(net)
+        if not finite_gradients(net):
+            self._diverged(f"the gradient is not finite in {bad_names(net.named_gradients())}")
+        update(net, self.optimizer, config, self.learning_rate)
 
         progress = self.progress
         progress.step += 1
         progress.epoch, progress.position = epoch, position + 1
         averages = Averages(progress.sums, progress.weight)
-        averages.add(metrics, self.objective.weight(batch))
+        averages.add(metrics, self.objective.weight(batch) / (batch.fraction or 1.0))
         progress.sums, progress.weight = averages.sums, averages.weight
-        self._samples += batch.size
-        self._step_seconds += time.perf_counter() - started
-        speed = self._samples / self._step_seconds
+        self.speed.end(batch.whole_size, waited)
+        speed = self.speed.samples_per_second
         if progress.step % config.log_every == 0:
-            waiting = self._waiting_seconds / (self._waiting_seconds + self._step_seconds)
-            self._record("train", averages.means(), speed, waiting)
+            # The rate of the step just done.
+            self._record(
+                "train",
+                {**averages.means(), "learning_rate": self.optimizer.lr, **self.speed.record()},
+            )
             progress.sums, progress.weight = {}, 0.0
-            self._samples, self._step_seconds, self._waiting_seconds = 0, 0.0, 0.0
         self.reporter.stepped(self, metrics, speed)
 
     def _evaluation_due(self) -> bool:
@@ -217,6 +226,7 @@ class Trainer:
     def _validate(self) -> None:
         assert self.data.validation is not None
         progress, objective = self.progress, self.objective
+        self.ranks.check_equal(self.net)
         metrics = self._evaluate(self.data.validation)
         if metrics is None:  # stopped: it is still due when the run continues
             return
@@ -230,11 +240,11 @@ class Trainer:
         else:
             progress.since_best += 1
         self._record("validation", metrics)
-        if self.recorder is not None:
-            self.recorder.record_weights(self)
+        self.recorder.record_weights(self)
         self.reporter.evaluated(self, metrics, improved=improved)
         self._decide(metrics, improved=improved)
-        if improved and self.recorder is not None:
+        if improved:
+            self._save_checkpoint()
             self.recorder.save_best(self)
 
     def _evaluate(self, source: BatchSource, draws: int = 1) -> dict[str, float] | None:
@@ -246,6 +256,7 @@ class Trainer:
             stopped=self._stop.is_set,
             batch_statistics=self.config.evaluation == "batch",
             draws=draws,
+            ranks=self.ranks,
         )
 
     def _decide(self, metrics: dict[str, float], *, improved: bool) -> None:
@@ -265,25 +276,27 @@ class Trainer:
         if config.stop_at is not None and self.objective.reached(metrics, config.stop_at):
             progress.ending = "target"
 
-    def _end(self, session_seconds: float) -> str:
-        """Why training ends now; empty: it goes on."""
+    def _agree(self, session_seconds: float) -> tuple[str, bool]:
+        """Why training ends now (empty: it goes on), and whether a checkpoint is due."""
         config = self.config
-        if self._stop.is_set() and self._evaluation_due():  # given up halfway
-            return "interrupted"
+        late = config.max_minutes is not None and session_seconds >= 60.0 * config.max_minutes
+        stop, late, due = self.ranks.any(
+            self._stop.is_set(), late, self.recorder.checkpoint_due(config.checkpoint_minutes)
+        )
+        if stop and self._evaluation_due():  # given up halfway
+            return "interrupted", due
         if self.progress.step >= self.total_steps:
-            return "steps"
-        if self.progress.ending:
-            return self.progress.ending
-        if self._stop.is_set():
-            return "interrupted"
-        if config.max_minutes is not None and session_seconds >= 60.0 * config.max_minutes:
-            return "time"
-        return ""
+            return "steps", due
+        return self.progress.ending or ("interrupted" if stop else "time" if late else ""), due
+
+    def _save_checkpoint(self) -> None:
+        self.recorder.save_checkpoint(
+            self, self.ranks.gather_state(self.net, self.state, self.whole_size)
+        )
 
     def _finish(self, reason: str) -> Result:
         progress = self.progress
-        if self.recorder is not None:
-            self.recorder.save_checkpoint(self)
+        self._save_checkpoint()
         test = None
         if reason != "interrupted":
             if self.config.final_model == "best" and self.best is not None:
@@ -297,25 +310,12 @@ class Trainer:
         result = Result(
             reason, progress.step, progress.seconds, progress.best_step, progress.best, test
         )
-        if self.recorder is not None:
-            self.recorder.finish(result)
+        self.recorder.finish(result)
         return result
 
-    def _record(
-        self,
-        split: str,
-        metrics: dict[str, float],
-        speed: float | None = None,
-        waiting: float = 0.0,
-    ) -> None:
-        if self.recorder is None:
-            return
+    def _record(self, split: str, metrics: dict[str, float]) -> None:
         record: dict[str, Any] = {"split": split, "step": self.progress.step}
         record |= {"epoch": self.progress.epoch, **metrics}
-        if speed is not None:
-            # The rate of the step just done.
-            record |= {"learning_rate": self.optimizer.lr, "samples_per_second": round(speed, 2)}
-            record["waiting"] = round(waiting, 4)
         record["seconds"] = round(self.progress.seconds, 3)
         self.recorder.record(record)
 
@@ -323,32 +323,5 @@ class Trainer:
         where = ""
         if self.run is not None and self.run.checkpoint.is_file():
             where = f"; the last good checkpoint is {self.run.checkpoint}"
-        raise TrainingDivergedError(
-            f"[training] stopped at step {self.progress.step + 1}: {what}{where}. "
-            "A lower learning rate often helps"
-        )
-
-
-def _make_optimizer(net: Network, config: TrainingConfig) -> Any:
-    if config.optimizer == "sgd":
-        return optim.SGD(
-            net, config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
-        )
-    return optim.Adam(
-        net, config.learning_rate, weight_decay=config.weight_decay, decoupled=config.decoupled
-    )
-
-
-def _finite_gradients(net: Network) -> bool:
-    """Say whether all gradients are finite, in one pass where they lie."""
-    if net.device.startswith("cuda"):
-        norm = optim.clip_gradients(net, norm=sys.float_info.max)  # changes nothing
-        return norm is not None and math.isfinite(norm)
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(net.gradients.sum()))  # finite unless a gradient is not
-
-
-def _bad_names(arrays: dict[str, Any]) -> str:
-    return (
-        ", ".join(name for name, view in arrays.items() if not np.isfinite(view).all()) or "its sum"
-    )
+        message = f"[training] stopped at step {self.progress.step + 1}: {what}{where}. "
+        raise agreed(TrainingDivergedError(message + "A lower learning rate often helps"))
