@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -37,3 +38,21 @@ def test_one_neuron_adding(tmp_path: Path) -> None:
         "activations.png",
         "recurrent_weights.png",
     }
+
+
+@pytest.mark.parametrize(("study", "metric"), [("depth", "accuracy"), ("length", "mse")])
+def test_depth_and_length(tmp_path: Path, study: str, metric: str) -> None:
+    pytest.importorskip("matplotlib")
+    program = EXAMPLES / "depth_and_length.py"
+    done = subprocess.run(
+        [sys.executable, program, study, "--smoke", "--output", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "results" / f"{study}-study.json").read_text())
+    for points in found.values():
+        assert all(0 <= value <= 1 for point in points for value in point[metric])
+    assert (tmp_path / "images" / f"{study}-study.png").read_bytes().startswith(b"\x89PNG")
