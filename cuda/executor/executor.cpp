@@ -77,11 +77,11 @@ class CudaExecutor : public Executor {
   }
 
   std::size_t workspace_bytes(Mode mode, std::int64_t time_steps, std::int64_t batch) const override {
-    return make(mode, time_steps, batch).total_bytes;
+    return make(mode, time_steps, batch, batch).total_bytes;
   }
 
   std::string describe_plan(Mode mode, std::int64_t time_steps, std::int64_t batch) const override {
-    return describe(graph_, make(mode, time_steps, batch));
+    return describe(graph_, make(mode, time_steps, batch, batch));
   }
 
  private:
@@ -95,8 +95,8 @@ class CudaExecutor : public Executor {
     return static_cast<std::size_t>((value.sequence ? time_steps : 1) * batch * value.features) * element;
   }
 
-  Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch) const {
-    return make_plan(graph_, mode, time_steps, batch, sizeof(T), context_->multiprocessors(),
+  Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch) const {
+    return make_plan(graph_, mode, time_steps, batch, window_batch, sizeof(T), context_->multiprocessors(),
                      [&](int node, const Sizes& sizes, Mode of_plan) {
                        return runners_[static_cast<std::size_t>(node)]->bytes(sizes, of_plan);
                      });
@@ -107,9 +107,9 @@ class CudaExecutor : public Executor {
     PreparedPlans& prepared = call.mode.keep ? kept_ : passing_;
     Run<T>& run = call.mode.keep ? kept_run_ : passing_run_;
     run = {};
-    check_reduction(call);
-    const Plan& plan = prepared.prepare(*context_, call.mode, call.time_steps, call.batch,
-                                        [&] { return make(call.mode, call.time_steps, call.batch); });
+    const Plan& plan =
+        prepared.prepare(*context_, {call.mode, call.time_steps, call.batch, call.window_batch},
+                         [&] { return make(call.mode, call.time_steps, call.batch, call.window_batch); });
     run.graph = &graph_;
     run.plan = &plan;
     run.memory = prepared.memory();
@@ -119,21 +119,14 @@ class CudaExecutor : public Executor {
     run.gradients = static_cast<T*>(gradients_.get());
     run.buffers = static_cast<T*>(buffers_.get());
     run.numbers = numbers_->get();
+    run.ranks = call.ranks;
+    run.host_numbers = &host_numbers_;
     run.y = call.y;
     bring_inputs(run, call);
     write_numbers(call);
     context_->out().begin(host_bytes(call.y, value_bytes(graph_.output, call.time_steps, call.batch)) +
                           host_bytes(call.state, flat_bytes(plan.state_elements)));
     return run;
-  }
-
-  void check_reduction(const ForwardCall& call) const {
-    if (call.ranks == nullptr) return;
-    for (const Node& node : graph_.nodes) {
-      if (node.barrier != Barrier::in_training) continue;
-      throw InvalidArgument("[forward] batch statistics over ranks are not there on '" + context_->device() +
-                            "': set_reduction works with layer " + node.path + " on the CPU only");
-    }
   }
 
   void bring_inputs(Run<T>& run, const ForwardCall& call) {
@@ -238,6 +231,7 @@ class CudaExecutor : public Executor {
   std::shared_ptr<Context> context_;
   std::shared_ptr<void> parameters_, gradients_, buffers_;
   std::unique_ptr<DeviceNumbers<CallNumbers>> numbers_;
+  HostNumbers host_numbers_;
   std::vector<std::unique_ptr<Runner<T>>> runners_;
   PreparedPlans kept_, passing_;
   Run<T> kept_run_, passing_run_;

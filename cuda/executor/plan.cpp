@@ -148,12 +148,13 @@ class PlanMaker {
   std::vector<Lives> lives_;  // by storage
 };
 
-void cut_windows(const Graph& graph, std::int64_t element_bytes, Mode mode, Sizes& sizes) {
+void cut_windows(const Graph& graph, std::int64_t batch, std::int64_t element_bytes, Mode mode,
+                 Sizes& sizes) {
   sizes.window_steps = sizes.time_steps;
   if (!mode.keep || !mode.recompute || sizes.time_steps == 0) return;
   std::int64_t features = 0;
   for (const Value& value : graph.values) features += value.features;
-  const std::int64_t step_bytes = std::max<std::int64_t>(1, sizes.batch * features * element_bytes);
+  const std::int64_t step_bytes = std::max<std::int64_t>(1, batch * features * element_bytes);
   const std::int64_t longest =
       std::clamp<std::int64_t>(tuning::window_bytes / step_bytes, 1, sizes.time_steps);
   sizes.windows = (sizes.time_steps + longest - 1) / longest;
@@ -164,14 +165,15 @@ void cut_windows(const Graph& graph, std::int64_t element_bytes, Mode mode, Size
 }  // namespace
 
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::size_t element_bytes, int multiprocessors, const NodeBytesOf& node_bytes) {
+               std::int64_t window_batch, std::size_t element_bytes, int multiprocessors,
+               const NodeBytesOf& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
   plan.sizes = {.time_steps = time_steps,
                 .batch = batch,
                 .multiprocessors = multiprocessors,
                 .scan = scan_policy_of_environment()};
-  cut_windows(graph, static_cast<std::int64_t>(element_bytes), mode, plan.sizes);
+  cut_windows(graph, window_batch, static_cast<std::int64_t>(element_bytes), mode, plan.sizes);
   PlanMaker maker(graph, element_bytes, plan);
   maker.place_values();
   maker.place_rest(node_bytes);

@@ -52,8 +52,10 @@ struct Plan {
 };
 
 using NodeBytesOf = std::function<NodeBytes(int node, const Sizes&, Mode)>;
+// window_batch: see ForwardCall.
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::size_t element_bytes, int multiprocessors, const NodeBytesOf& node_bytes);
+               std::int64_t window_batch, std::size_t element_bytes, int multiprocessors,
+               const NodeBytesOf& node_bytes);
 
 // JSON, for `indrnn info` and for tests.
 std::string describe(const Graph& graph, const Plan& plan);

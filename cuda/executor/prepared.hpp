@@ -10,20 +10,26 @@
 
 namespace indrnn::cuda {
 
+// What a plan of one graph depends on.
+struct PlanKey {
+  Mode mode;
+  std::int64_t time_steps, batch, window_batch;
+  bool operator==(const PlanKey&) const = default;
+};
+
 class PreparedPlans {
  public:
   // Finds the plan of this size made before, or makes it by `make`; then there is memory enough for it.
   // Pointers stay valid until the next call.
   template <class Make>
-  const Plan& prepare(Context& context, Mode mode, std::int64_t time_steps, std::int64_t batch,
-                      const Make& make) {
+  const Plan& prepare(Context& context, const PlanKey& key, const Make& make) {
     for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
-      if (entry->mode == mode && entry->time_steps == time_steps && entry->batch == batch) {
+      if (entry->key == key) {
         plans_.splice(plans_.begin(), plans_, entry);
         return fit(context, entry->plan);
       }
     }
-    plans_.push_front({mode, time_steps, batch, make()});
+    plans_.push_front({key, make()});
     if (plans_.size() > most_plans) plans_.pop_back();
     return fit(context, plans_.front().plan);
   }
@@ -34,8 +40,7 @@ class PreparedPlans {
   static constexpr std::size_t most_plans = 16;  // language models draw the length of every batch at random
 
   struct Entry {
-    Mode mode;
-    std::int64_t time_steps, batch;
+    PlanKey key;
     Plan plan;
   };
 

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "core/philox.hpp"
 #include "executor/plan.hpp"
+#include "plan/ranks.hpp"
 #include "runtime/context.hpp"
+#include "runtime/host_numbers.hpp"
 
 namespace indrnn::cuda {
 
@@ -42,6 +45,8 @@ struct Run {
   T* gradients = nullptr;
   T* buffers = nullptr;
   const CallNumbers* numbers = nullptr;   // on the device
+  std::shared_ptr<Ranks> ranks;           // in training; nullptr: this batch is all there is
+  HostNumbers* host_numbers = nullptr;    // of what the ranks sum
   const std::int64_t* lengths = nullptr;  // on the device, or nullptr
   const std::uint8_t* resets = nullptr;   // on the device, or nullptr
 
@@ -92,6 +97,21 @@ struct Run {
   }
   const std::uint8_t* window_resets() const {
     return resets == nullptr ? nullptr : resets + first_step() * batch();
+  }
+
+  // Sums over the ranks of numbers on the device: the host waits for the stream, as the ranks sum there.
+  void sum_over_ranks(double* values, std::int64_t count) const {
+    if (count == 0) return;
+    ranks->sum(host_numbers->fetch(values, count, stream), count);
+    host_numbers->put_back(values, count, stream);
+  }
+  // moments: counts [groups], then means and squares [groups, features].
+  void join_moments_of_ranks(std::int64_t groups, std::int64_t features, double* moments) const {
+    const std::int64_t size = groups * features, count = groups + 2 * size;
+    if (count == 0) return;
+    double* host = host_numbers->fetch(moments, count, stream);
+    ranks->join_moments(groups, features, host, host + groups, host + groups + size);
+    host_numbers->put_back(moments, count, stream);
   }
 
   template <class Element>

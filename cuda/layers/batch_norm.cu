@@ -18,15 +18,18 @@ namespace {
 // Kept from forward to backward, [F] each.
 template <class T>
 struct NormMemory {
-  double *count, *inverse;             // count [1]: real rows, 0 where the running statistics were used
+  double* count;            // [1] real rows of all ranks, 0 where the running statistics were used
+  double *means, *squares;  // behind `count`: what ranks sum; backward: dy and dy (x - mean)
+  double* inverse;
   T *mean, *scale, *offset;            // y = scale x + offset
   T *dy_factor, *x_factor, *constant;  // dx = dy_factor dy + x_factor (x - mean) + constant
 
   static std::size_t bytes(std::int64_t features) {
-    return static_cast<std::size_t>(1 + features) * sizeof(double) +
+    return static_cast<std::size_t>(1 + 3 * features) * sizeof(double) +
            static_cast<std::size_t>(6 * features) * sizeof(T);
   }
-  NormMemory(double* memory, std::int64_t features) : count(memory), inverse(memory + 1) {
+  NormMemory(double* memory, std::int64_t features)
+      : count(memory), means(count + 1), squares(means + features), inverse(squares + features) {
     mean = reinterpret_cast<T*>(inverse + features);
     scale = mean + features;
     offset = scale + features;
@@ -73,6 +76,9 @@ struct SetFeature {
   // Of the batch.
   __device__ void operator()(std::int64_t f, const Moments& moments) const {
     if (f == 0) store(m.count, moments.count);
+    use(f, moments);
+  }
+  __device__ void use(std::int64_t f, const Moments& moments) const {
     if (moments.count == 0.0) return from_running(f);
     const double variance = moments.squares > 0.0 ? moments.squares / moments.count : 0.0;
     const double unbiased = moments.count > 1.0 ? moments.squares / (moments.count - 1.0) : variance;
@@ -86,6 +92,25 @@ struct SetFeature {
   }
   __device__ void from_running(std::int64_t f) const {
     set(f, static_cast<double>(load(running_mean + f)), static_cast<double>(load(running_variance + f)));
+  }
+};
+
+// Of this rank, for the sums over ranks; then of all ranks.
+template <class T>
+struct KeepMoments {
+  NormMemory<T> m;
+  __device__ void operator()(std::int64_t f, const Moments& moments) const {
+    if (f == 0) store(m.count, moments.count);
+    store(m.means + f, moments.mean);
+    store(m.squares + f, moments.squares);
+  }
+};
+
+template <class T>
+struct UseKept {
+  SetFeature<T> set;
+  __device__ void operator()(std::int64_t f) const {
+    set.use(f, {load(set.m.count), load(set.m.means + f), load(set.m.squares + f)});
   }
 };
 
@@ -130,15 +155,30 @@ struct FinishGradient {
   NormMemory<T> m;
   const T* weight;
   T *weight_gradient, *bias_gradient;
+  bool alone;  // otherwise the factors wait for the sums over ranks
   __device__ void operator()(std::int64_t f, const double* sums) const {
-    const double inverse = load(m.inverse + f), count = load(m.count);
+    const double inverse = load(m.inverse + f);
     store(bias_gradient + f, static_cast<T>(static_cast<double>(load(bias_gradient + f)) + sums[0]));
     store(weight_gradient + f,
           static_cast<T>(static_cast<double>(load(weight_gradient + f)) + sums[1] * inverse));
+    if (alone) return set_factors(f, sums[0], sums[1]);
+    store(m.means + f, sums[0]);
+    store(m.squares + f, sums[1]);
+  }
+  __device__ void set_factors(std::int64_t f, double sum_dy, double sum_dy_x) const {
+    const double inverse = load(m.inverse + f), count = load(m.count);
     if (count == 0.0) return;  // fixed statistics: the factors are there
     const double scale = static_cast<double>(load(weight + f)) * inverse;
-    store(m.x_factor + f, static_cast<T>(-scale * inverse * inverse * sums[1] / count));
-    store(m.constant + f, static_cast<T>(-scale * sums[0] / count));
+    store(m.x_factor + f, static_cast<T>(-scale * inverse * inverse * sum_dy_x / count));
+    store(m.constant + f, static_cast<T>(-scale * sum_dy / count));
+  }
+};
+
+template <class T>
+struct SetFactors {
+  FinishGradient<T> finish;
+  __device__ void operator()(std::int64_t f) const {
+    finish.set_factors(f, load(finish.m.means + f), load(finish.m.squares + f));
   }
 };
 
@@ -198,7 +238,13 @@ class Statistics : public BatchNorm<T> {
                             run.buffer(this->node_.buffers[1]),
                             this->spec_.momentum,
                             this->spec_.epsilon};
-    if (run.mode().training) {
+    if (run.ranks != nullptr) {
+      launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
+                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, KeepMoments<T>{set.m},
+                        run.template scratch<double>());
+      run.join_moments_of_ranks(1, rows.features, set.m.count);
+      launch_columns("batch_norm_of_ranks", run.stream, rows.features, UseKept<T>{set});
+    } else if (run.mode().training) {
       launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
                         RealRows<T>{run.value(this->node_.inputs[0]), rows}, set,
                         run.template scratch<double>());
@@ -212,12 +258,15 @@ class Statistics : public BatchNorm<T> {
     const NormMemory<T> m = this->memory(run, this->node_.index);
     const T* x = run.value(this->node_.inputs[0]);
     const T* dy = run.gradient(this->node_.outputs[0]);
+    const FinishGradient<T> finish{m, run.parameter(this->node_.parameters[0]),
+                                   run.parameter_gradient(this->node_.parameters[0]),
+                                   run.parameter_gradient(this->node_.parameters[1]), run.ranks == nullptr};
     launch_column_sums<2, T>("batch_norm_gradient_sums", run.stream, rows.count(), rows.features,
-                             GradientTerm<T>{{x, rows}, dy, m.mean},
-                             FinishGradient<T>{m, run.parameter(this->node_.parameters[0]),
-                                               run.parameter_gradient(this->node_.parameters[0]),
-                                               run.parameter_gradient(this->node_.parameters[1])},
-                             run.template scratch<double>());
+                             GradientTerm<T>{{x, rows}, dy, m.mean}, finish, run.template scratch<double>());
+    if (run.ranks != nullptr) {
+      run.sum_over_ranks(m.means, 2 * rows.features);
+      launch_columns("batch_norm_factors_of_ranks", run.stream, rows.features, SetFactors<T>{finish});
+    }
     launch_walk("batch_norm_backward", run.stream, rows,
                 NormGradient<T>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
   }

@@ -18,18 +18,22 @@ namespace {
 // Of one window, [steps, F] each.
 template <class T>
 struct StepMemory {
+  double* counts;  // [steps] samples that reach the step
+  // Behind `counts`: means and squared deviations; backward: of dy and of dy (x - mean) r.
+  double *sums, *products;
+  double* variance;  // of the batch, for the running statistics
   T *mean, *inverse;
-  double* variance;         // of the batch, for the running statistics
-  double* counts;           // samples that reach the step
-  double *sums, *products;  // of dy and of dy (x - mean) r
 
   static std::size_t bytes(std::int64_t steps, std::int64_t features) {
     const auto size = static_cast<std::size_t>(steps * features);
-    return 4 * size * sizeof(double) + 2 * size * sizeof(T);
+    return (static_cast<std::size_t>(steps) + 3 * size) * sizeof(double) + 2 * size * sizeof(T);
   }
-  StepMemory(double* memory, std::int64_t size)
-      : variance(memory), counts(memory + size), sums(memory + 2 * size), products(memory + 3 * size) {
-    mean = reinterpret_cast<T*>(memory + 4 * size);
+  StepMemory(double* memory, std::int64_t steps, std::int64_t features) : counts(memory) {
+    const std::int64_t size = steps * features;
+    sums = counts + steps;
+    products = sums + size;
+    variance = products + size;
+    mean = reinterpret_cast<T*>(variance + size);
     inverse = mean + size;
   }
 };
@@ -65,10 +69,28 @@ struct StepNorm {
   }
 };
 
-// Mean, variance and 1 / deviation of each step.
+// Mean, variance and 1 / deviation of each step, from the counts, means and squares that are kept.
+template <class T>
+struct UseKept {
+  StepNorm<T> n;
+  __device__ void operator()(std::int64_t index) const {
+    use(index, load(n.m.counts + index / n.rows.features), load(n.m.sums + index),
+        load(n.m.products + index));
+  }
+  __device__ void use(std::int64_t index, double count, double mean, double squares) const {
+    const double divisor = count > 0.0 ? count : 1.0;
+    const double spread = squares / divisor, variance = spread > 0.0 ? spread : 0.0;
+    store(n.m.mean + index, static_cast<T>(mean));
+    store(n.m.inverse + index, static_cast<T>(1.0 / std::sqrt(variance + n.epsilon)));
+    store(n.m.variance + index, variance);
+  }
+};
+
+// The same from the samples; or no more than those counts, means and squares, for the sums over ranks.
 template <class T>
 struct FindStatistics {
   StepNorm<T> n;
+  bool alone;
   __device__ void operator()(std::int64_t index) const {
     const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
     if (!n.training) {
@@ -92,11 +114,11 @@ struct FindStatistics {
     }
     const double divisor = count > 0.0 ? count : 1.0;
     const double mean = static_cast<double>(shift) + sum / divisor;
-    const double spread = (square - sum * sum / divisor) / divisor, variance = spread > 0.0 ? spread : 0.0;
-    store(n.m.mean + index, static_cast<T>(mean));
-    store(n.m.inverse + index, static_cast<T>(1.0 / std::sqrt(variance + n.epsilon)));
-    store(n.m.variance + index, variance);
-    store(n.m.counts + index, count);
+    const double squares = square - sum * sum / divisor;
+    if (f == 0) store(n.m.counts + step, count);
+    if (alone) return UseKept<T>{n}.use(index, count, mean, squares);
+    store(n.m.sums + index, mean);
+    store(n.m.products + index, squares);
   }
 };
 
@@ -115,7 +137,7 @@ struct Follow {
     T mean = load(running_mean), variance = load(running_variance);
     for (std::int64_t step = first; step < n.rows.steps && n.running.of(step) == row; ++step) {
       const std::int64_t from = step * features + f;
-      const double count = load(n.m.counts + from);
+      const double count = load(n.m.counts + step);
       if (count == 0.0) continue;
       const double unbiased = load(n.m.variance + from) * (count > 1.0 ? count / (count - 1.0) : 1.0);
       mean +=
@@ -143,27 +165,19 @@ struct ApplyStatistics {
   }
 };
 
-// dx may lie over dy.
+// dx from the sums over the samples. It may lie over dy.
 template <class T>
-struct StepGradient {
+struct UseGradientSums {
   StepNorm<T> n;
   const T* dy;
   T* dx;
   __device__ void operator()(std::int64_t index) const {
+    use(index, load(n.m.counts + index / n.rows.features), load(n.m.sums + index),
+        load(n.m.products + index));
+  }
+  __device__ void use(std::int64_t index, double count, double sum, double product) const {
     const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
     const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
-    double count = 0.0, sum = 0.0, product = 0.0;
-#pragma unroll 4
-    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
-      if (!n.is_real(step, sample)) continue;
-      const std::int64_t at = n.at(step, sample, f);
-      const T gradient = load(dy + at);
-      sum += static_cast<double>(gradient);
-      product += static_cast<double>(gradient * ((load(n.x + at) - mean) * inverse));
-      count += 1.0;
-    }
-    store(n.m.sums + index, sum);
-    store(n.m.products + index, product);
     const double divisor = count > 0.0 ? count : 1.0;
     const T scale = load_constant(n.weight + f) * inverse;
     const T mean_dy = n.training ? static_cast<T>(sum / divisor) : T(0);
@@ -175,6 +189,31 @@ struct StepGradient {
       store(dx + at,
             n.is_real(step, sample) ? scale * (load(dy + at) - mean_dy - normal * mean_product) : T(0));
     }
+  }
+};
+
+// The sums, and dx where they are those of all.
+template <class T>
+struct StepGradient {
+  UseGradientSums<T> then;
+  bool alone;
+  __device__ void operator()(std::int64_t index) const {
+    const StepNorm<T>& n = then.n;
+    const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
+    const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
+    double count = 0.0, sum = 0.0, product = 0.0;
+#pragma unroll 4
+    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
+      if (!n.is_real(step, sample)) continue;
+      const std::int64_t at = n.at(step, sample, f);
+      const T gradient = load(then.dy + at);
+      sum += static_cast<double>(gradient);
+      product += static_cast<double>(gradient * ((load(n.x + at) - mean) * inverse));
+      count += 1.0;
+    }
+    store(n.m.sums + index, sum);
+    store(n.m.products + index, product);
+    if (alone) then.use(index, count, sum, product);
   }
 };
 
@@ -200,7 +239,7 @@ class StepNormRunner : public Runner<T> {
     const Rows rows = run.rows(this->node_.inputs[0]);
     return {rows,
             run.value(this->node_.inputs[0]),
-            {run.template node_memory<double>(statistics_node), rows.steps * rows.features},
+            {run.template node_memory<double>(statistics_node), rows.steps, rows.features},
             run.parameter(this->node_.parameters[0]),
             run.parameter(this->node_.parameters[1]),
             run.buffer(this->node_.buffers[0]),
@@ -227,23 +266,33 @@ class StepStatistics : public StepNormRunner<T> {
   void forward(Run<T>& run) const override {
     if (run.backward_pass) return;
     const StepNorm<T> n = this->norm(run, this->node_.index);
-    const std::int64_t count = n.rows.batch == 0 ? 0 : n.rows.steps * n.rows.features;
-    launch_columns("batch_norm_step_statistics", run.stream, count, FindStatistics<T>{n});
+    const bool alone = run.ranks == nullptr;
+    const std::int64_t count = n.rows.batch == 0 && alone ? 0 : n.rows.steps * n.rows.features;
+    launch_columns("batch_norm_step_statistics", run.stream, count, FindStatistics<T>{n, alone});
+    if (!alone) {
+      run.join_moments_of_ranks(n.rows.steps, n.rows.features, n.m.counts);
+      launch_columns("batch_norm_step_of_ranks", run.stream, count, UseKept<T>{n});
+    }
     if (!n.training || run.again) return;
     launch_columns("batch_norm_step_running", run.stream, count, Follow<T>{n, this->spec_.momentum});
   }
 
   void backward(Run<T>& run) const override {
     const StepNorm<T> n = this->norm(run, this->node_.index);
-    if (n.rows.elements() == 0) return;
-    launch_columns(
-        "batch_norm_step_backward", run.stream, n.rows.steps * n.rows.features,
-        StepGradient<T>{n, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0])});
+    const bool alone = run.ranks == nullptr;
+    if (n.rows.steps == 0 || (n.rows.batch == 0 && alone)) return;
+    const std::int64_t count = n.rows.steps * n.rows.features;
+    const UseGradientSums<T> use{n, run.gradient(this->node_.outputs[0]),
+                                 run.gradient(this->node_.inputs[0])};
+    launch_columns("batch_norm_step_backward", run.stream, count, StepGradient<T>{use, alone});
     launch_column_sums<2, double>("batch_norm_step_gradients", run.stream, n.rows.steps, n.rows.features,
                                   ParameterTerm<T>{n.m, n.rows.features},
                                   AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
                                                         run.parameter_gradient(this->node_.parameters[1])}},
                                   run.template scratch<double>());
+    if (alone) return;
+    run.sum_over_ranks(n.m.sums, 2 * count);
+    launch_columns("batch_norm_step_backward_of_ranks", run.stream, count, use);
   }
 };
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "backend/device_context.hpp"
 #include "support.hpp"
 
 namespace indrnn::testing {
@@ -30,6 +31,12 @@ class ThreadRanks {
     };
   }
 
+  // A rank that has ended is waited for no more: where ranks disagree on the calls, a test fails instead of hanging.
+  void leave(int rank) {
+    given_[static_cast<std::size_t>(rank)] = {};
+    barrier_.arrive_and_drop();
+  }
+
   // Of the calls of each rank, in their order.
   const std::vector<std::vector<std::size_t>>& sizes() const { return sizes_; }
 
@@ -45,6 +52,7 @@ struct Training {
   std::int64_t time_steps = 0, batch = 0, input_size = 2;
   bool lengths = false;
   std::string memory = "store";
+  std::string device = "cpu";
   int rounds = 2;  // the second finds running statistics and random numbers as the first left them
 };
 
@@ -73,9 +81,15 @@ inline void put_samples(Tensor& part, std::int64_t first, Tensor& whole) {
   }
 }
 
-inline std::vector<double> copy_of(TensorView view) {
-  const auto values = elements(view);
-  return {values.begin(), values.end()};
+// Wherever it lies.
+inline std::vector<double> copy_of(const Network& network, TensorView view) {
+  std::vector<double> values(static_cast<std::size_t>(view.shape.elements()));
+  if (const auto context = network.context(); context != nullptr) {
+    context->download(view.data, values.data(), values.size() * sizeof(double));
+  } else {
+    std::ranges::copy(elements(view), values.begin());
+  }
+  return values;
 }
 
 struct TrainingResult {
@@ -114,11 +128,12 @@ inline TrainingResult train(const Training& training, const std::vector<std::int
       network.forward(x_share.view(), y_share.view(), options);
       network.backward(dy_share.view(), dx_share.view());
     }
+    reduction.leave(rank);
     put_samples(y_share, first, result.y);
     put_samples(dx_share, first, result.dx);
-    gradients[static_cast<std::size_t>(rank)] = copy_of(network.gradients());
+    gradients[static_cast<std::size_t>(rank)] = copy_of(network, network.gradients());
     for (const NamedView& buffer : network.named_buffers()) {
-      const std::vector<double> values = copy_of(buffer.view);
+      const std::vector<double> values = copy_of(network, buffer.view);
       auto& all = result.buffers[static_cast<std::size_t>(rank)];
       all.insert(all.end(), values.begin(), values.end());
     }
@@ -137,6 +152,56 @@ inline TrainingResult train(const Training& training, const std::vector<std::int
   }
   result.calls = reduction.sizes();
   return result;
+}
+
+struct RankStack {
+  std::string name;
+  std::vector<nn::LayerSpec> layers;
+};
+
+inline std::vector<RankStack> rank_stacks() {
+  const nn::Linear linear{.size = 4};
+  const nn::BatchNorm norm{}, step_norm{.mode = "step", .time_steps = 4};
+  const nn::Dropout dropout{.p = 0.3};
+  return {
+      {"plain",
+       {nn::IndRNN{.size = 5, .zoneout = 0.3}, norm, dropout, nn::IndRNN{.size = 6}, norm, nn::LastStep{},
+        linear}},
+      {"plain_by_step",
+       {nn::IndRNN{.size = 5}, step_norm, dropout, nn::IndRNN{.size = 3, .zoneout = 0.5}, step_norm, linear}},
+      {"residual",
+       {linear, nn::Residual{{nn::Recurrence{}, norm, dropout, linear}},
+        nn::Residual{{nn::Residual{{step_norm}}, nn::IndRNN{.size = 4}}}}},
+      {"dense",
+       {nn::Concat{{linear, nn::Recurrence{.zoneout = 0.2}, norm, dropout}},
+        nn::Concat{{step_norm, nn::IndRNN{.size = 2}, dropout}}, nn::MeanOverTime{}, norm, linear}},
+      {"bidirectional",
+       {nn::Bidirectional{{nn::IndRNN{.size = 3}, norm, dropout}}, nn::Bidirectional{{step_norm}}, linear}},
+  };
+}
+
+// Of the whole, by the Euclidean norm.
+inline double relative_difference(std::span<const double> found, std::span<const double> wanted) {
+  EXPECT_EQ(found.size(), wanted.size());
+  double difference = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    difference += (found[i] - wanted[i]) * (found[i] - wanted[i]);
+    size += wanted[i] * wanted[i];
+  }
+  return difference == 0.0 ? 0.0 : std::sqrt(difference / size);
+}
+
+// rounding: of sums in another order.
+inline void expect_same_training(TrainingResult& found, TrainingResult& wanted, double rounding) {
+  EXPECT_LE(relative_difference(elements(found.y), elements(wanted.y)), rounding) << "y";
+  EXPECT_LE(relative_difference(elements(found.dx), elements(wanted.dx)), rounding) << "dx";
+  EXPECT_LE(relative_difference(found.gradients, wanted.gradients), rounding) << "gradients";
+  for (const auto& own : found.buffers) {
+    EXPECT_LE(relative_difference(own, wanted.buffers[0]), rounding) << "running statistics";
+    EXPECT_EQ(own, found.buffers[0]) << "running statistics differ between ranks";
+  }
+  for (const auto& calls : found.calls) EXPECT_EQ(calls, found.calls[0]);
+  EXPECT_EQ(found.calls[0].empty(), found.calls.size() == 1);  // one rank trains without a reduction
 }
 
 }  // namespace indrnn::testing
