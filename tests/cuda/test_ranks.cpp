@@ -54,6 +54,7 @@ TEST(CudaRanks, CannotBeCaptured) {
   context->begin_capture();
   expect_error<DeviceError>([&] { network.forward(x, y, {.training = true}); },
                             {"set_reduction", "captured"});
+  context->end_capture();
 }
 
 TEST(CudaRanks, GoOnAfterAFailure) {
