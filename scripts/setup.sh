@@ -35,6 +35,7 @@ missing_packages() {
   command -v c++ >/dev/null || echo g++
   if [ "$mode" = develop ]; then
     echo '#include <gtest/gtest.h>' | c++ -std=c++20 -E -x c++ - >/dev/null 2>&1 || echo libgtest-dev
+    echo '#include <benchmark/benchmark.h>' | c++ -std=c++20 -E -x c++ - >/dev/null 2>&1 || echo libbenchmark-dev
     command -v pkg-config >/dev/null || echo pkg-config
   fi
 }

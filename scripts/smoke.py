@@ -1,10 +1,13 @@
-"""Uses the installed package once: trains a little, predicts, saves and loads.
+"""Uses the installed package once: trains a little, predicts, saves and loads; then in two threads.
 
-Exits with a message when the loss does not fall or a loaded network predicts other bits.
+Exits with a message when the loss does not fall, when a loaded network predicts other bits, when
+threads disturb each other, or when a free-threaded Python has its lock back.
 """
 
 import sys
+import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +28,11 @@ def adding(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return x, (x[..., 0] * x[..., 1]).sum(0)[:, None]
 
 
-def main() -> None:
-    """Train, compare, save and load."""
-    generator = np.random.default_rng(0)
+def train(seed: int) -> tuple[ie.Network, list[float]]:
+    """A network after some training steps, and the losses on the way."""
+    generator = np.random.default_rng(seed)
     layers = [ie.nn.IndRNN(32), ie.nn.IndRNN(32), ie.nn.LastStep(), ie.nn.Linear(1)]
-    network = ie.Network(layers, input_size=2, seed=1)
+    network = ie.Network(layers, input_size=2, seed=seed)
     optimizer = ie.optim.Adam(network, lr=2e-3)
     history = []
     for _ in range(STEPS):
@@ -40,6 +43,12 @@ def main() -> None:
         network.backward(dy, input_gradient=False)
         optimizer.step()
         history.append(loss)
+    return network, history
+
+
+def main() -> None:
+    """Train, compare, save and load."""
+    network, history = train(1)
     before, after = np.mean(history[:10]), np.mean(history[-10:])
     print(f"indrnn_engine {ie.version()}: loss {before:.3f} -> {after:.3f} in {STEPS} steps")
     if not after < before / 2:
@@ -49,9 +58,20 @@ def main() -> None:
         path = Path(folder) / "adding.safetensors"
         network.save(path)
         loaded = ie.Network.load(path)
-    x, _ = adding(generator)
+    x, _ = adding(np.random.default_rng(0))
     if not np.array_equal(network.forward(x)[0], loaded.forward(x)[0]):
         sys.exit("the loaded network predicts other values")
+
+    with ThreadPoolExecutor(2) as pool:
+        for alone, (other, _) in zip((network, train(2)[0]), pool.map(train, (1, 2)), strict=True):
+            if not np.array_equal(alone.parameters, other.parameters):
+                sys.exit(
+                    "two threads that train two networks get other values than one after the other"
+                )
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        if sys._is_gil_enabled():
+            sys.exit("the package turned the interpreter lock of a free-threaded Python on")
+        print("no interpreter lock")
 
 
 if __name__ == "__main__":

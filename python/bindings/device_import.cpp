@@ -59,8 +59,7 @@ Described describe(const dlpack::Tensor& tensor) {
 }
 
 // The capsule is kept as it is: its array lives as long as it does.
-Described from_dlpack(py::handle object, DeviceContext& context,
-                      std::vector<std::shared_ptr<void>>& holders) {
+Described from_dlpack(py::handle object, DeviceContext& context, Borrowed& borrowed) {
   const auto stream = reinterpret_cast<std::uintptr_t>(context.stream());
   py::object capsule;
   try {
@@ -70,7 +69,7 @@ Described from_dlpack(py::handle object, DeviceContext& context,
     if (!error.matches(PyExc_TypeError)) throw;
     capsule = object.attr("__dlpack__")(py::arg("stream") = stream);  // an older producer
   }
-  holders.push_back(std::make_shared<py::object>(capsule));
+  borrowed.keep(std::make_shared<py::object>(capsule));
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned") != 0) {
     return describe(
         static_cast<dlpack::ManagedVersioned*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"))
@@ -149,14 +148,13 @@ bool is_device_array(py::handle object) {
 ConstTensorView device_input(py::handle object, const Argument& argument, DType dtype,
                              SharedNetwork& network) {
   const std::shared_ptr<DeviceContext> context = network.network.context();
-  if (network.borrowed.size() >= most_borrowed) {
+  if (const auto done = network.borrowed.take(most_borrowed); !done.empty()) {
     using_network(network, argument.operation, [&](Network&) { context->synchronize(); });
-    network.borrowed.clear();
   }
   if (py::isinstance<DeviceArray>(object)) {
     const auto& array = object.cast<const DeviceArray&>();
     if (array.network.get() != &network) {
-      network.borrowed.push_back(array.memory != nullptr ? array.memory : array.network);
+      network.borrowed.keep(array.memory != nullptr ? array.memory : array.network);
       using_network(network, argument.operation,
                     [&](Network&) { context->wait_for(array.context()->stream()); });
     }
@@ -167,7 +165,7 @@ ConstTensorView device_input(py::handle object, const Argument& argument, DType 
     described.dtype = array.view.dtype;
     return checked(described, argument, dtype, *context);
   }
-  network.borrowed.push_back(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
+  network.borrowed.keep(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
   try {
     const Described described = dlpack_device_type(object) ? from_dlpack(object, *context, network.borrowed)
                                                            : from_interface(object, argument, *context);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "indrnn/network.hpp"
@@ -21,14 +22,32 @@ struct KeptForward {
   bool operator==(const KeptForward&) const = default;
 };
 
+// Keeps alive what callers gave in device memory and queued work may still read. Any thread may add to it: without an
+// interpreter lock, too. No Python code runs under its lock.
+class Borrowed {
+ public:
+  void keep(std::shared_ptr<void> object) {
+    const std::lock_guard lock(mutex_);
+    objects_.push_back(std::move(object));
+  }
+  // All of them once there are `count`, else none; the caller lets go of them when the work is done.
+  std::vector<std::shared_ptr<void>> take(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    return objects_.size() < count ? std::vector<std::shared_ptr<void>>() : std::exchange(objects_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<void>> objects_;
+};
+
 struct SharedNetwork {
   explicit SharedNetwork(Network network_) : network(std::move(network_)) {}
 
   Network network;
   std::optional<KeptForward> kept;  // read and written only while the network is held
 
-  // Keeps alive what callers gave in device memory and queued work may still read. Changed with the interpreter lock.
-  std::vector<std::shared_ptr<void>> borrowed;
+  Borrowed borrowed;
 
   std::timed_mutex mutex;
   std::atomic<std::thread::id> user;  // who holds the mutex

@@ -22,6 +22,9 @@ _Static_assert(sizeof(indrnn_status) == sizeof(int), "changed");
 _Static_assert(offsetof(indrnn_task_runner, run) == 0, "changed");
 _Static_assert(offsetof(indrnn_task_runner, context) == sizeof(void (*)(void)), "changed");
 _Static_assert(sizeof(indrnn_task_runner) == sizeof(void (*)(void)) + sizeof(void*), "changed");
+_Static_assert(offsetof(indrnn_reduction, sum) == 0, "changed");
+_Static_assert(offsetof(indrnn_reduction, context) == sizeof(void (*)(void)), "changed");
+_Static_assert(sizeof(indrnn_reduction) == sizeof(void (*)(void)) + sizeof(void*), "changed");
 
 /* Types: declared again, which a compiler refuses when they are others. */
 static void run(void* context, int tasks, void (*task)(void* argument, int index), void* argument) {
@@ -29,6 +32,8 @@ static void run(void* context, int tasks, void (*task)(void* argument, int index
   for (int index = 0; index < tasks; ++index) task(argument, index);
 }
 const indrnn_task_runner indrnn_runner_of_0_1 = {run, NULL};
+static int sum(void* context, double* values, size_t count) { return context && values && count ? 1 : 0; }
+const indrnn_reduction indrnn_reduction_of_0_1 = {sum, NULL};
 
 const char* indrnn_version(void);
 const char* indrnn_last_message(void);
@@ -57,6 +62,8 @@ indrnn_status indrnn_network_forward(indrnn_network* network, int64_t time_steps
                                      int training);
 indrnn_status indrnn_network_backward(indrnn_network* network, const void* dy, void* dx);
 indrnn_status indrnn_network_zero_gradients(indrnn_network* network);
+indrnn_status indrnn_network_set_reduction(indrnn_network* network, const indrnn_reduction* reduction);
+indrnn_status indrnn_network_set_first_sample(indrnn_network* network, int64_t index);
 indrnn_status indrnn_network_step(indrnn_network* network, int64_t batch, const void* x, void* y,
                                   indrnn_state* state);
 indrnn_status indrnn_adam_create(indrnn_network* network, double lr, double weight_decay,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,12 @@ class TestThreads:
             found = list(pool.map(lambda seed: train(network(seed)), range(4)))
         for actual, wanted in zip(found, expected, strict=True):
             np.testing.assert_array_equal(actual, wanted)
+
+    @pytest.mark.skipif(
+        not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="only for a free-threaded Python"
+    )
+    def test_a_free_threaded_python_stays_free_of_the_lock(self):
+        assert not sys._is_gil_enabled()  # importing a module that needs the lock turns it on
 
     def test_one_network_predicts_in_many_threads(self):
         net = network()
