@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T, B, INPUTS, H = 50, 8, 3, 32
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def network(seed: int = 0) -> ie.Network:
@@ -87,9 +88,7 @@ class TestThreads:
         for actual, wanted in zip(found, expected, strict=True):
             np.testing.assert_array_equal(actual, wanted)
 
-    @pytest.mark.skipif(
-        not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="only for a free-threaded Python"
-    )
+    @pytest.mark.skipif(not FREE_THREADED, reason="only for a free-threaded Python")
     def test_a_free_threaded_python_stays_free_of_the_lock(self):
         assert not sys._is_gil_enabled()  # importing a module that needs the lock turns it on
 
@@ -142,7 +141,10 @@ class TestThreads:
             (lambda net, x, u, keep: net.backward(x), True),
             (lambda net, x, u, keep: ie.ops.indrnn_forward(x, u), True),
             (lambda net, x, u, keep: ie.losses.mean_squared_error(x, x), True),
-            (lambda net, x, u, keep: sum(keep), False),  # what the others are told apart from
+            (
+                lambda net, x, u, keep: sum(keep),
+                FREE_THREADED,
+            ),  # what the others are told apart from
         ],
         ids=["forward", "backward", "indrnn_forward", "mean_squared_error", "pure Python"],
     )
