@@ -55,8 +55,13 @@ class PreparedPlans {
     }
     if (context.capturing()) context.keep_alive(memory_);
 #ifdef INDRNN_CUDA_EMULATION
-    emulation::clear_red_zones(memory());
-    for (const auto& [offset, bytes] : plan.gaps) emulation::red_zone(memory() + offset, bytes);
+    const auto mark_gaps = [memory = memory_, gaps = plan.gaps] {
+      auto* begin = memory->template as<std::byte>();
+      emulation::clear_red_zones(begin);
+      for (const auto& [offset, bytes] : gaps) emulation::red_zone(begin + offset, bytes);
+    };
+    mark_gaps();
+    if (context.capturing()) context.before_each_launch(mark_gaps);  // other plans mark theirs in between
 #endif
     return plan;
   }

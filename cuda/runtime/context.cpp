@@ -20,28 +20,23 @@ class CapturedGraph : public CapturedWork {
       : device_(device),
         stream_(stream),
         execution_(std::move(execution)),
-        launched_(make_event()),
         before_launch_(std::move(before_launch)),
         memory_(std::move(memory)) {}
 
   void launch() override {
     const DeviceGuard guard(device_);
-    // The launch before must have read its numbers from pinned memory before they are renewed.
-    if (in_flight_) check(cudaEventSynchronize(launched_.get()), "waiting for captured work");
+    // Whatever was given before, captured or not, must have read its numbers from pinned memory before they are renewed.
+    check(cudaStreamSynchronize(stream_), "waiting for the device");
     for (const auto& action : before_launch_) action();
     check(cudaGraphLaunch(execution_.get(), stream_), "launching captured work");
-    check(cudaEventRecord(launched_.get(), stream_), "marking captured work");
-    in_flight_ = true;
   }
 
  private:
   int device_;
   cudaStream_t stream_;
   GraphExecution execution_;
-  Event launched_;
   std::vector<std::function<void()>> before_launch_;
   std::vector<std::shared_ptr<void>> memory_;
-  bool in_flight_ = false;
 };
 
 }  // namespace

@@ -236,6 +236,38 @@ TEST(CudaCapture, LaunchedAgainIsRunAgain) {
             to_doubles(to_host(captured, captured.parameters())));
 }
 
+// Nothing waits in between: a launch must not renew numbers that a call before it has yet to read.
+TEST(CudaCapture, LaunchesAndPlainCallsTakeTurns) {
+  indrnn_cuda_register();
+  const Case each{.name = "turns", .layers = {nn::Linear{.size = 4}}};
+  Network plain = make_case_network(each, "cuda"), captured = make_case_network(each, "cuda");
+  optim::Adam plain_adam(plain), captured_adam(captured);
+  for (Network* network : {&plain, &captured}) {
+    network->context()->copy(network->parameters().data, network->gradients().data,
+                             static_cast<std::size_t>(network->gradients().shape.elements()) * 8);
+  }
+  plain_adam.step();
+  captured_adam.step();
+  std::vector<std::shared_ptr<CapturedWork>> works;
+  for (int i = 0; i < 14; ++i) {
+    plain_adam.options.lr = captured_adam.options.lr = 0.05 / (1 + i);
+    plain_adam.step();
+    plain.context()->synchronize();
+    if (i < 2) {
+      captured.context()->begin_capture();
+      captured_adam.step();
+      works.push_back(captured.context()->end_capture());
+      works.back()->launch();
+    } else if (i % 3 == 2) {
+      captured_adam.step();
+    } else {
+      works[static_cast<std::size_t>(i % 3)]->launch();
+    }
+  }
+  EXPECT_EQ(to_doubles(to_host(plain, plain.parameters())),
+            to_doubles(to_host(captured, captured.parameters())));
+}
+
 TEST(CudaCapture, HostArraysAreRefused) {
   indrnn_cuda_register();
   const Case each{.name = "refused", .layers = {nn::IndRNN{.size = 8}}};
