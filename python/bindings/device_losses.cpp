@@ -74,17 +74,18 @@ double read_loss(const DeviceArray& loss, const char* operation) {
   return value;
 }
 
-void check_targets(const py::array& targets, const std::optional<py::array>& mask, std::int64_t classes) {
+}  // namespace
+
+void check_targets(const char* operation, const py::array& targets, const std::optional<py::array>& mask,
+                   std::int64_t classes) {
   const auto* values = static_cast<const std::int64_t*>(targets.data());
   const auto* counted = mask ? static_cast<const std::uint8_t*>(mask->data()) : nullptr;
   for (py::ssize_t row = 0; row < targets.size(); ++row) {
     if ((counted != nullptr && counted[row] == 0) || (values[row] >= 0 && values[row] < classes)) continue;
-    throw InvalidArgument("[softmax_cross_entropy] targets must be between 0 and " +
+    throw InvalidArgument("[" + std::string(operation) + "] targets must be between 0 and " +
                           std::to_string(classes - 1) + ", got " + std::to_string(values[row]));
   }
 }
-
-}  // namespace
 
 py::tuple device_softmax_cross_entropy(py::handle logits_object, py::handle targets_object,
                                        py::handle mask_object, py::handle out) {
@@ -98,7 +99,7 @@ py::tuple device_softmax_cross_entropy(py::handle logits_object, py::handle targ
   require_shape({operation, "targets"}, targets.view().shape, rows, " as logits without the classes");
   if (mask.view().given()) require_shape({operation, "mask"}, mask.view().shape, rows, " as targets");
   if (targets.host() && (!mask.view().given() || mask.host()))
-    check_targets(*targets.host(), mask.host(), classes);
+    check_targets(operation, *targets.host(), mask.host(), classes);
   DeviceArray gradient = gradient_array(out, {operation, "out"}, logits);
   const DeviceArray loss = new_device_array(logits.network, DType::float64, {});
   using_network(*logits.network, operation, [&](Network&) {

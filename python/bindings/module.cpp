@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   register_ops(module);
   register_losses(module);
   register_optim(module);
+  register_captured_step(module);
 }

@@ -229,8 +229,10 @@ void register_network(py::module_& module) {
           "set_reduction",
           [](SharedNetwork& self, const py::object& function) {
             Reduction reduction = reduction_of(function);
-            using_network(self, "set_reduction",
-                          [&](Network& held) { held.set_reduction(std::move(reduction)); });
+            using_network(self, "set_reduction", [&](Network& held) {
+              self.has_reduction = static_cast<bool>(reduction);
+              held.set_reduction(std::move(reduction));
+            });
           },
           py::arg("function").none(true))
       .def(

@@ -7,24 +7,11 @@
 
 #include "device_array.hpp"
 #include "register.hpp"
-#include "shared_network.hpp"
+#include "shared_optimizer.hpp"
 
 namespace indrnn::python {
 
 namespace {
-
-// An optimizer and the network it keeps alive.
-template <class Optimizer, class Options>
-struct SharedOptimizer {
-  SharedOptimizer(std::shared_ptr<SharedNetwork> network, const Options& options)
-      : shared(std::move(network)), optimizer(shared->network, options) {}
-
-  std::shared_ptr<SharedNetwork> shared;
-  Optimizer optimizer;
-};
-
-using SharedAdam = SharedOptimizer<optim::Adam, optim::AdamOptions>;
-using SharedSgd = SharedOptimizer<optim::Sgd, optim::SgdOptions>;
 
 // A view of what an optimizer keeps for each parameter, in the memory of its network's device.
 template <class Shared>

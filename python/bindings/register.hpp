@@ -13,5 +13,6 @@ void register_device_array(pybind11::module_& module);
 void register_ops(pybind11::module_& module);
 void register_losses(pybind11::module_& module);
 void register_optim(pybind11::module_& module);
+void register_captured_step(pybind11::module_& module);
 
 }  // namespace indrnn::python

@@ -46,6 +46,7 @@ struct SharedNetwork {
 
   Network network;
   std::optional<KeptForward> kept;  // read and written only while the network is held
+  bool has_reduction = false;       // the same
 
   Borrowed borrowed;
 

@@ -110,6 +110,7 @@ COMMON = (
         int,
         "Cuts longer batches into pieces of so many steps, the state carried; 0: never.",
     ),
+    TrainOption("training.cuda_graph", bool, "Give each step to the GPU as one CUDA graph."),
 )
 
 NONE = {"batch_norm": "none", "clip_value": 0, "clip_norm": 0}

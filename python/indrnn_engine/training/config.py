@@ -71,6 +71,8 @@ class TrainingConfig:
     piece_steps : int
         Cuts longer batches into pieces of so many steps with the state carried between them:
         truncated backpropagation through time, see `pieces.cut`; 0: off.
+    cuda_graph : bool
+        Gives each step to the GPU as one CUDA graph; see `indrnn_engine.cuda.CapturedStep`.
     """
 
     seed: int = 0
@@ -101,6 +103,7 @@ class TrainingConfig:
     evaluation: str = "running"
     test_draws: int = 1
     piece_steps: int = 0
+    cuda_graph: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.max_steps is None:

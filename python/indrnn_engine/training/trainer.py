@@ -21,18 +21,20 @@ from typing import TYPE_CHECKING, Any
 from ..data import Batch, Data, Prefetcher
 from ..distributed import Ranks
 from ..distributed.errors import agreed
-from .diagnose import TrainingDivergedError, first_bad_rank
+from .captured import CapturedSteps, check_captured
+from .diagnose import TrainingDivergedError
 from .evaluation import evaluate
 from .objectives import Averages, objective_for
 from .patience import Patience
-from .pieces import check_pieces, forward_backward
+from .pieces import check_pieces
 from .progress import Progress, Result
 from .recorder import NoRecorder, Recorder
 from .reporter import Reporter
 from .restoring import restore
 from .snapshot import Snapshot
 from .speed import Speed
-from .update import bad_names, finite_gradients, make_optimizer, update
+from .steps import NotFiniteError, PlainStep, Step
+from .update import make_optimizer
 
 if TYPE_CHECKING:
     from ..data import BatchSource
@@ -65,6 +67,15 @@ class Trainer:
         Whether to write TensorBoard events into the run folder.
     ranks : Ranks, optional
         With whom this trains; None: alone.
+    cuda_graph : bool, optional
+        Whether each step is given to the GPU as one CUDA graph, see `indrnn_engine.cuda`; None: as
+        the configuration says.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to train on, or the network or these data do not allow what the
+        configuration asks for.
 
     Examples
     --------
@@ -89,6 +100,7 @@ class Trainer:
         experiment: dict[str, Any] | None = None,
         tensorboard: bool = True,
         ranks: Ranks | None = None,
+        cuda_graph: bool | None = None,
     ) -> None:
         if data.train.num_batches() < 1:
             raise ValueError("[training] the training split must hold at least one batch")
@@ -113,7 +125,15 @@ class Trainer:
         self.recorder = NoRecorder()
         if run is not None and self.ranks.is_first:
             self.recorder = Recorder(run, data, experiment, tensorboard)
+        self._step = self._make_step(config.cuda_graph if cuda_graph is None else cuda_graph)
         self._stop = threading.Event()
+
+    def _make_step(self, cuda_graph: bool) -> Step:
+        net, config = self.net, self.config
+        if not cuda_graph:
+            return PlainStep(net, self.objective, self.optimizer, config, self.ranks)
+        check_captured(net, self.data, config, self.ranks)
+        return CapturedSteps(net, self.objective, self.optimizer, config)
 
     @property
     def learning_rate(self) -> float:
@@ -184,19 +204,11 @@ class Trainer:
 
     def _train_step(self, epoch: int, position: int, batch: Batch, waited: float) -> None:
         self.speed.begin()
-        net, config = self.net, self.config
-        net.zero_gradients()
-        loss, metrics, self.state = forward_backward(
-            net, self.objective, batch, self.state, config.piece_steps, self.ranks
-        )
+        try:
+            metrics, self.state = self._step.run(batch, self.state, self.learning_rate)
+        except NotFiniteError as found:
+            raise self._diverged(str(found)) from None
         self.whole_size = batch.whole_size
-        if not math.isfinite(loss):
-            bad = first_bad_rank(self.ranks, net, batch)
-            self._diverged(f"the loss is {loss}: it comes from {bad}")
-        self.ranks.sum_gradients(net)
-        if not finite_gradients(net):
-            self._diverged(f"the gradient is not finite in {bad_names(net.named_gradients())}")
-        update(net, self.optimizer, config, self.learning_rate)
 
         progress = self.progress
         progress.step += 1
@@ -206,7 +218,7 @@ class Trainer:
         progress.sums, progress.weight = averages.sums, averages.weight
         self.speed.end(batch.whole_size, waited)
         speed = self.speed.samples_per_second
-        if progress.step % config.log_every == 0:
+        if progress.step % self.config.log_every == 0:
             # The rate of the step just done.
             self._record(
                 "train",
@@ -231,7 +243,7 @@ class Trainer:
         if metrics is None:  # stopped: it is still due when the run continues
             return
         if not all(map(math.isfinite, metrics.values())):
-            self._diverged("the validation loss is not finite")
+            raise self._diverged("the validation loss is not finite")
         progress.last_evaluation = progress.step
         improved = progress.best is None or objective.key(metrics) > objective.key(progress.best)
         if improved:
@@ -319,9 +331,9 @@ class Trainer:
         record["seconds"] = round(self.progress.seconds, 3)
         self.recorder.record(record)
 
-    def _diverged(self, what: str) -> None:
+    def _diverged(self, what: str) -> BaseException:
         where = ""
         if self.run is not None and self.run.checkpoint.is_file():
             where = f"; the last good checkpoint is {self.run.checkpoint}"
         message = f"[training] stopped at step {self.progress.step + 1}: {what}{where}. "
-        raise agreed(TrainingDivergedError(message + "A lower learning rate often helps"))
+        return agreed(TrainingDivergedError(message + "A lower learning rate often helps"))
