@@ -11,6 +11,7 @@ import numpy as np
 import indrnn_engine as ie
 import reference
 from closeness import assert_close
+from cuda_device import require_cuda
 from reference.random import Draws
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 # Where the networks of the gradient tests run: on the emulated GPU as well, see docs/cuda.md.
 DEVICE = os.environ.get("INDRNN_TEST_DEVICE", "cpu")
+if DEVICE != "cpu":
+    require_cuda()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def copy_of(network: ie.Network, **options: Any) -> ie.Network:
     made.random_state = network.random_state
     for kind in ("named_parameters", "named_buffers"):
         for name, values in getattr(made, kind)().items():
-            values[...] = getattr(network, kind)()[name]
+            values[...] = np.asarray(getattr(network, kind)()[name])
     return made
 
 
