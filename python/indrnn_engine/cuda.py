@@ -22,7 +22,7 @@ class CapturedStep:
 
     A step is: gradients to zero, forward in training from a zero state, loss, backward, clipping,
     optimizer, bound on the recurrent weights. Given call by call, dozens of kernels are launched
-    one by one, which takes longer than they run where the network or the batch is small.
+    one by one, which can take longer than they run where the network or the batch is small.
 
     Parameters
     ----------
