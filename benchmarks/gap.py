@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # What a function belongs to: the first whose expression is found in "library function".
 PRODUCTS = "matrix products"
 PARTS = {
-    PRODUCTS: r"openblas",
+    PRODUCTS: r"openblas|memset",
     "recurrence, forward": r"forward_block",
     "recurrence, backward": r"backward_block",
     "first layer": r"outer_",
     "sums of gradients": r"add_lane_sums|column_sums|accumulate",
-    "copies": r"mem(move|cpy|set)|copy|transpose",
+    "copies": r"mem(move|cpy)|gather|scatter",
     "page faults and system": r"kernel\.|\[k\]",
 }
 OTHER = "everything else"

@@ -28,6 +28,8 @@ std::vector<Case> cases() {
       {"one", {nn::Linear{.size = 1}}},
       {"nothing", {nn::LastStep{}}},
       {"norm alone", {norm}},
+      {"recurrence first", {nn::Recurrence{}, linear}},
+      {"recurrence behind a norm", {norm, nn::Recurrence{.activation = "tanh"}}},
       {"wide",
        {nn::IndRNN{.size = 128}, nn::IndRNN{.size = 200, .activation = "sigmoid"}, nn::Linear{.size = 70}}},
       {"zoneout", {nn::IndRNN{.size = 9, .bias = false, .zoneout = 0.25}, nn::Recurrence{.zoneout = 0.5}}},

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <utility>
 
+#include "core/float_control.hpp"
+
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
@@ -45,20 +47,6 @@ bool spin(Ready&& ready) {
     }
   } while (std::chrono::steady_clock::now() < deadline);
   return ready();
-}
-
-unsigned float_control() {
-#if defined(__SSE2__)
-  return _mm_getcsr() & ~0x3fu;  // without the sticky exception flags
-#else
-  return 0;
-#endif
-}
-
-void set_float_control([[maybe_unused]] unsigned control) {
-#if defined(__SSE2__)
-  if (float_control() != control) _mm_setcsr(control);
-#endif
 }
 
 // A thread that takes no signals: the host's handlers run on the host's threads.

@@ -46,8 +46,8 @@ class ThreadPool {
   struct Job {
     std::int64_t tasks = 0;
     const TaskBody* body = nullptr;
-    unsigned float_control =
-        0;  // the caller's rounding and denormal mode, so that every worker computes alike
+    // The caller's rounding and denormal mode, so that every worker computes alike.
+    std::uint64_t float_control = 0;
   };
 
   int grow(int workers);  // returns how many workers there are for a job; fewer if the system refuses threads

@@ -17,6 +17,7 @@
 #endif
 
 #include "core/cpu_quota.hpp"
+#include "core/float_control.hpp"
 #include "core/thread_pool.hpp"
 #include "indrnn/error.hpp"
 
@@ -147,6 +148,7 @@ void parallel_for(std::int64_t tasks, TaskBody body) { parallel_for(tasks, body,
 
 void parallel_for(std::int64_t tasks, TaskBody body, int workers) {
   if (tasks <= 0) return;
+  const FlushDenormals flush;
   workers = static_cast<int>(std::min<std::int64_t>({workers, tasks, max_threads}));
   if (workers <= 1 || thread_role != ThreadRole::host ||
       pool_in_use.exchange(true, std::memory_order_acquire)) {

@@ -22,6 +22,7 @@ int parallel_workers(std::int64_t tasks);
 //   So does a call from inside a body, and one made while another thread of the host is using the pool.
 // - An exception ends the handing out; the one of the lowest task is thrown again on the calling thread.
 // - workers: at most so many, where scratch was laid out before; default: parallel_workers(tasks).
+// - Denormal numbers are zeros in a body (float_control.hpp), on every worker.
 // Forking inside a body is not supported; forking at any other time is.
 using TaskBody = FunctionRef<void(std::int64_t task, int worker)>;
 void parallel_for(std::int64_t tasks, TaskBody body);

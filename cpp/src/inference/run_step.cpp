@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/dispatch.hpp"
+#include "core/float_control.hpp"
 #include "inference/program.hpp"
 
 namespace indrnn::inference {
@@ -35,7 +36,7 @@ struct Step {
 
   void operator()(const Dense& op) const {
     const Rows<T> h = rows(op.output);
-    const bool product = op.inputs > 0, sum = op.addend >= 0;
+    const bool product = op.inputs > 0, sum = op.addend != nothing;
     const Rows<const T> x = product ? input(op.input) : Rows<const T>{};
     const Rows<const T> z = sum ? input(op.addend) : Rows<const T>{};
     cpu::stream_table<T>().layer({.rows = count,
@@ -112,6 +113,7 @@ struct Step {
 }  // namespace
 
 void run_step(const StepCall& call, std::int64_t first, std::int64_t count) {
+  const FlushDenormals flush;
   dispatch_float(call.program->dtype, [&](auto zero) {
     using T = decltype(zero);
     const Step<T> step{call, first, count};

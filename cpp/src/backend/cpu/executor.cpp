@@ -9,6 +9,7 @@
 #include "backend/cpu/walk.hpp"
 #include "backend/cpu/wavefront.hpp"
 #include "core/dispatch.hpp"
+#include "core/float_control.hpp"
 #include "layers/layer.hpp"
 
 namespace indrnn::cpu {
@@ -37,6 +38,7 @@ class CpuExecutor : public Executor {
   TensorView buffers() override { return buffers_.view(); }
 
   void forward(const ForwardCall& call) override {
+    const FlushDenormals flush;
     use_single_threaded_blas();
     Run<T>& run = start(call);
     const Plan& plan = *run.plan;
@@ -52,6 +54,7 @@ class CpuExecutor : public Executor {
   }
 
   void backward(const BackwardCall& call) override {
+    const FlushDenormals flush;
     use_single_threaded_blas();
     Run<T>& run = kept_run_;
     const Plan& plan = *run.plan;
