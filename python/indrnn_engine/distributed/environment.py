@@ -94,7 +94,7 @@ def present() -> Ranks:
     return _present
 
 
-def start(net: Network, mode: str = "auto") -> Ranks:
+def start(net: Network, mode: str = "auto", *, joined_norms: bool = True) -> Ranks:
     """Prepare a network for training on all ranks.
 
     All ranks must call it. They have the weights and running statistics of rank 0 afterwards, and
@@ -106,6 +106,8 @@ def start(net: Network, mode: str = "auto") -> Ranks:
         Of the same layers on all ranks.
     mode : {"auto", "on", "off"}
         As for `find`.
+    joined_norms : bool, default True
+        False: each rank normalises by its own share, and nothing is exchanged for that.
 
     Returns
     -------
@@ -131,5 +133,5 @@ def start(net: Network, mode: str = "auto") -> Ranks:
     >>> ranks.sum_gradients(net)
     """
     ranks = find(mode)
-    ranks.attach(net)
+    ranks.attach(net, joined_norms=joined_norms)
     return ranks

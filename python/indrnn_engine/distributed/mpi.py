@@ -17,7 +17,7 @@ from ..extras import require
 from .ending import catch_uncaught, describe, say_and_abort, status_of
 from .errors import RankError, RanksDifferError, agreed
 from .ranks import Ranks
-from .waiting import wait
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,8 @@ class MPIRanks(Ranks):
         self._limit: float | None = None
         self._net: weakref.ref[Network] | None = None
         self._fraction = 1.0
+        self._joined_norms = True
+        self._wait = Waiting()
 
     @classmethod
     def of_world(cls) -> MPIRanks:
@@ -63,7 +65,7 @@ class MPIRanks(Ranks):
 
     # A network
 
-    def attach(self, net: Network) -> None:
+    def attach(self, net: Network, *, joined_norms: bool = True) -> None:
         """Broadcast weights, running statistics and random state; join batch norms."""
         document = net.to_json()
         if self.any(self.first(lambda: document) != document)[0]:
@@ -72,12 +74,22 @@ class MPIRanks(Ranks):
         for view in net.named_buffers().values():
             self._broadcast(view)
         net.random_state = self.first(lambda: net.random_state)
+        self._joined_norms = joined_norms
         self.join_norms(net)
         self._net = weakref.ref(net)
 
     def join_norms(self, net: Network) -> None:
         """Install the sum over all ranks as the network's reduction."""
-        net.set_reduction(self._sum)
+        net.set_reduction(self._sum if self._joined_norms else None)
+
+    def settle(self, net: Network) -> None:
+        """Take means, which commute with later updates: it does not matter how often."""
+        if self._joined_norms:
+            return
+        for view in net.named_buffers().values():
+            sums = np.array(view, np.float64)
+            self._sum(sums)
+            view[...] = sums / self.size
 
     def place(self, net: Network, first: int) -> None:
         """Dropout draws by the place in the whole batch."""
@@ -241,18 +253,18 @@ class MPIRanks(Ranks):
     def _reduce(self, values: NDArray[Any], operation: Any) -> None:
         begun = time.perf_counter()
         request = self._world.Iallreduce(self._mpi.IN_PLACE, values, operation)
-        wait(request, self._limit)
+        self._wait(request, values.nbytes, self._limit)
         self.seconds += time.perf_counter() - begun
 
     def _broadcast(self, view: Any) -> None:
         host = np.array(view)
-        wait(self._world.Ibcast(host))
+        self._wait(self._world.Ibcast(host), host.nbytes)
         view[...] = host
 
     def _object(self, exchange: Callable[[], Any]) -> Any:
         """Exchange Python objects once everybody is there; that may take long, and sleeps."""
         begun = time.perf_counter()
-        wait(self._world.Ibarrier(), self._limit)
+        self._wait(self._world.Ibarrier(), 0, self._limit)
         found = exchange()
         self.seconds += time.perf_counter() - begun
         return found

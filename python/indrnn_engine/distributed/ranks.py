@@ -52,11 +52,14 @@ class Ranks:
 
     # A network
 
-    def attach(self, net: Network) -> None:
+    def attach(self, net: Network, *, joined_norms: bool = True) -> None:
         """Give the network the weights of rank 0 and join its batch norms (*together*)."""
 
     def join_norms(self, net: Network) -> None:
-        """Let batch norms count the sequences of all ranks."""
+        """Let batch norms count the sequences of all ranks, if those of `attach` do."""
+
+    def settle(self, net: Network) -> None:
+        """Average running statistics that ranks have each for themselves (*together*)."""
 
     def place(self, net: Network, first: int) -> None:
         """Say which place in the whole batch the next forward's first sequence has."""

@@ -73,6 +73,9 @@ class TrainingConfig:
         truncated backpropagation through time, see `pieces.cut`; 0: off.
     cuda_graph : bool
         Gives each step to the GPU as one CUDA graph; see `indrnn_engine.cuda.CapturedStep`.
+    joined_norms : bool
+        Of several ranks: batch norms count the sequences of all. Without it each rank normalises by
+        its share: nothing is exchanged for them, and results depend on the number of ranks.
     """
 
     seed: int = 0
@@ -104,6 +107,7 @@ class TrainingConfig:
     test_draws: int = 1
     piece_steps: int = 0
     cuda_graph: bool = False
+    joined_norms: bool = True
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.max_steps is None:

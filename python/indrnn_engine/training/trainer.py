@@ -171,7 +171,7 @@ class Trainer:
         TrainingDivergedError
             A loss, gradient or weight is not finite. The last checkpoint is kept.
         """
-        self.ranks.attach(self.net)
+        self.ranks.attach(self.net, joined_norms=self.config.joined_norms)
         self.ranks.first(lambda: self.recorder.start(self))
         self.reporter.started(self)
         for note in self.recorder.notes:
@@ -260,6 +260,7 @@ class Trainer:
             self.recorder.save_best(self)
 
     def _evaluate(self, source: BatchSource, draws: int = 1) -> dict[str, float] | None:
+        self.ranks.settle(self.net)
         return evaluate(
             self.net,
             source,
@@ -302,6 +303,7 @@ class Trainer:
         return self.progress.ending or ("interrupted" if stop else "time" if late else ""), due
 
     def _save_checkpoint(self) -> None:
+        self.ranks.settle(self.net)
         self.recorder.save_checkpoint(
             self, self.ranks.gather_state(self.net, self.state, self.whole_size)
         )

@@ -62,7 +62,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "uneven, ragged": ("ragged", 7, {"clip_value": 0.01}),
     "fewer sequences than ranks": ("ragged", 3, {}),
     "state carried": ("text", 6, {}),
-    "in pieces": ("ragged", 7, {"piece_steps": 5}),
+    "in pieces": ("ragged", 7, {"piece_steps": 5, "optimizer": "sgd"}),
     "statistics of batches": ("plain", 8, {"evaluation": "batch"}),
 }
 
@@ -85,8 +85,9 @@ def train(case: str, ranks: Ranks, steps: int = STEPS) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write a file for each case."""
+    """Write a file for each case, and one with norms that are not joined."""
     ranks = find("on")
+    CASES["apart"] = ("plain", 12, {"joined_norms": False})
     for case in CASES:
         found = train(case, ranks)
         if ranks.is_first:

@@ -26,7 +26,7 @@ def alone() -> dict[str, dict[str, Any]]:
 def on_ranks(ranks: int, folder: Path) -> dict[str, dict[str, Any]]:
     folder.mkdir()
     mpi_runs.run(ranks, WORKER, folder)
-    return {case: dict(np.load(folder / f"{case}.npz")) for case in same_numbers.CASES}
+    return {path.stem: dict(np.load(path)) for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module", params=[2, 4])
@@ -43,6 +43,16 @@ def test_ranks_give_what_one_process_gives(
         scale = max(float(np.abs(expected).max()), 1e-300)
         error = float(np.abs(shared[case][name] - expected).max()) / scale
         assert error <= TOLERANCE, name
+
+
+def test_norms_apart_are_other_numbers(shared: dict[str, Any], alone: dict[str, Any]) -> None:
+    """Near those of the whole batch, and not the same."""
+    apart, whole = shared["apart"], alone["plain"]
+    assert {name: np.isfinite(array).all() for name, array in apart.items()} == dict.fromkeys(
+        whole, True
+    )
+    difference = np.abs(apart["parameters"] - whole["parameters"]).max()
+    assert 1e-6 < difference < np.abs(whole["parameters"]).max()
 
 
 def test_ranks_give_the_same_bits_in_every_run(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What several ranks cost and bring: measured here, and predicted for clusters."""
