@@ -187,19 +187,24 @@ TEST_F(Threads, interrupt_check_is_asked_on_the_calling_thread_only) {
 }
 
 #if defined(__SSE2__)
-TEST_F(Threads, workers_compute_with_the_callers_rounding_and_denormal_mode) {
+TEST_F(Threads, workers_compute_with_the_callers_rounding_and_flush_denormals) {
   set_num_threads(4);
   const unsigned before = _mm_getcsr();
-  for (unsigned mode : {before, before | 0x8040u}) {  // as it was; denormals are zero
-    _mm_setcsr(mode);
-    std::vector<float> halves(64);
+  for (unsigned rounding : {_MM_ROUND_NEAREST, _MM_ROUND_UP}) {
+    _mm_setcsr((before & ~_MM_ROUND_MASK) | rounding);
+    std::vector<float> halves(64), sums(64);
     parallel_for(64, [&](std::int64_t task, int) {
-      volatile float tiny = 1e-38f;
+      volatile float tiny = 1e-38f, one = 1.0f, little = 1e-9f;
       halves[static_cast<std::size_t>(task)] = tiny * 0.5f;
+      sums[static_cast<std::size_t>(task)] = one + little;
       if (task < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
+    const volatile float tiny = 1e-38f;
+    const float outside = tiny * 0.5f;
     _mm_setcsr(before);
-    for (float half : halves) EXPECT_EQ(half == 0.0f, mode != before);
+    for (float half : halves) EXPECT_EQ(half, 0.0f);
+    for (float sum : sums) EXPECT_EQ(sum > 1.0f, rounding == _MM_ROUND_UP);
+    EXPECT_GT(outside, 0.0f);  // the host's own numbers are as they were
   }
 }
 #endif
