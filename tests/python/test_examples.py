@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import indrnn_engine as ie
@@ -56,3 +57,20 @@ def test_depth_and_length(tmp_path: Path, study: str, metric: str) -> None:
     for points in found.values():
         assert all(0 <= value <= 1 for point in points for value in point[metric])
     assert (tmp_path / "images" / f"{study}-study.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_trained_model_of_sequential_mnist() -> None:
+    path = EXAMPLES.parent / "models" / "sequential_mnist.safetensors"
+    assert path.stat().st_size < 1_000_000
+    net = ie.Network.load(path)
+    blank = np.zeros((784, 3, 1), np.float32)
+    logits, _ = net.forward(blank)
+    assert logits.shape == (3, 10)
+    # A vertical stroke in the middle is a one.
+    image = np.zeros((28, 28), np.float32)
+    image[5:23, 13:15] = 1.0
+    logits, _ = net.forward(image.reshape(784, 1, 1))
+    assert int(logits.argmax()) == 1
+    log = (path.with_suffix(".jsonl")).read_text().splitlines()
+    last = [json.loads(line) for line in log if '"validation"' in line][-1]
+    assert last["accuracy"] > 0.98
