@@ -232,6 +232,11 @@ class Lowering {
     Flow from = in(node);
     const int state = program_.states[static_cast<std::size_t>(node.state)].place;
     if (from.open < 0) {
+      if (from.place == caller_input && from.scale.empty()) {
+        // The kernel reads whole vectors, and the caller's rows may end within one: they are copied to a place first.
+        from.scale.assign(static_cast<std::size_t>(from.features), 1.0);
+        from.offset.assign(static_cast<std::size_t>(from.features), 0.0);
+      }
       const int addend = settled(from);
       products_.push_back({program_.operations.size(),
                            from.features,

@@ -16,9 +16,7 @@
 
 namespace indrnn::inference {
 
-// Instead of a place:
-constexpr int caller_input = -1;  // the caller's x
-constexpr int nothing = -2;
+constexpr int caller_input = -1;  // instead of a place: the caller's x
 
 struct Place {
   std::int64_t features, stride;
@@ -28,7 +26,7 @@ struct Place {
 // output = act(W input + addend + bias + u * output)
 struct Dense {
   int input = 0, output = 0;
-  int addend = nothing;  // place; a recurrence without a Linear before has no W and only this
+  int addend = -1;  // place; a recurrence without a Linear before has no W and only this
   std::int64_t inputs = 0;
   Tensor weights{}, bias{}, u{};  // packed; [stride]; [stride] or empty
   cpu::Activation activation = cpu::Activation::identity;

@@ -36,7 +36,7 @@ struct Step {
 
   void operator()(const Dense& op) const {
     const Rows<T> h = rows(op.output);
-    const bool product = op.inputs > 0, sum = op.addend != nothing;
+    const bool product = op.inputs > 0, sum = op.addend >= 0;
     const Rows<const T> x = product ? input(op.input) : Rows<const T>{};
     const Rows<const T> z = sum ? input(op.addend) : Rows<const T>{};
     cpu::stream_table<T>().layer({.rows = count,
