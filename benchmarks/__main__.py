@@ -188,7 +188,12 @@ def render(_: argparse.Namespace) -> int:
         chart.speed(results.Results.of(cases), IMAGES / "speed.png")
     if SCALING.exists():
         grown = results.load(SCALING)["cases"]
-        tables = [markdown.grown(grown, axis, sizes) for axis, sizes in scaling.AXES.items()]
+        known = {case["workload"]["name"] for case in grown}
+        tables = [
+            markdown.grown(grown, axis, sizes)
+            for axis, sizes in scaling.AXES.items()
+            if any(workload.name in known for _, workload in sizes)
+        ]
         markdown.replace(PAGE, "scaling", "\n\n".join(tables))
         chart.growth(results.Results.of(grown), IMAGES / "scaling.png")
         cases += grown
