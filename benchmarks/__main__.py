@@ -159,7 +159,9 @@ def grow(options: argparse.Namespace) -> int:
 def profile(options: argparse.Namespace) -> int:
     """Measure what the engine does beside the products."""
     program = native.build("indrnn_benchmark_worker", options.build_dir)
-    document = gap.rounded(gap.measure(program, [WORKLOADS[name] for name in options.workloads]))
+    document = results.four_digits(
+        gap.measure(program, [WORKLOADS[name] for name in options.workloads])
+    )
     CONSOLE.print(gap.markdown(document))
     options.json.write_text(json.dumps(document, indent=1) + "\n")
     return 0

@@ -7,7 +7,6 @@ counts the bytes that each part must move at least.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine
 from benchmarks.markdown import table
-from benchmarks.processes import Process, environment
+from benchmarks.processes import Process, environment, start_native
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Workload
@@ -65,17 +64,9 @@ def shares(report: str) -> dict[str, float]:
     return {part: value / whole for part, value in found.items()} if whole else found
 
 
-def command_of(program: Path, system: str, workload: Workload) -> list[str]:
-    """The worker of `benchmarks/cpp/worker.cpp` for one thread."""
-    sizes = {key: getattr(workload, key) for key in ("inputs", "hidden", "layers", "batch")}
-    numbers = sizes | {"time-steps": workload.time_steps, "threads": 1}
-    words = [word for key, value in numbers.items() for word in (f"--{key}", str(value))]
-    return [str(program), system, *words]
-
-
 def profile(program: Path, workload: Workload) -> dict[str, Any]:
     """Seconds of one run, and the fraction of them in each part."""
-    worker = Process(command_of(program, "engine", workload), 1, environment(1))
+    worker = start_native(program, "engine", workload, 1)
     try:
         once = worker.ask(f"train {WARM_UP}")["seconds"]
         runs = max(3, round(SECONDS / once))
@@ -100,9 +91,9 @@ def profile(program: Path, workload: Workload) -> dict[str, Any]:
     return {"seconds": answer["seconds"], "shares": shares(report)}
 
 
-def bandwidth(program: Path, workload: Workload) -> dict[str, float]:
+def bandwidth(program: Path) -> dict[str, float]:
     """Bytes per second, read and written, of a copy inside the second-level cache and in memory."""
-    worker = Process(command_of(program, "bandwidth", workload), 1, environment(1))
+    worker = Process([str(program), "bandwidth"], 1, environment(1))
     try:
         return {
             name: 1 / min(worker.ask(f"{name} 20")["seconds"] for _ in range(3))
@@ -118,7 +109,7 @@ def measure(program: Path, workloads: list[Workload]) -> dict[str, Any]:
         raise SystemExit("error: perf is not installed (Debian: apt-get install linux-perf)")
     cases = {}
     for workload in workloads:
-        floor = Process(command_of(program, "floor", workload), 1, environment(1))
+        floor = start_native(program, "floor", workload, 1)
         try:
             floor.ask("train 1")
             products = min(floor.ask("train 2")["seconds"] for _ in range(3))
@@ -128,14 +119,9 @@ def measure(program: Path, workloads: list[Workload]) -> dict[str, Any]:
         cases[workload.name] = found | {"bytes": bytes_moved(workload)}
     return {
         "machine": machine.describe(),
-        "bandwidth": bandwidth(program, workloads[0]),
+        "bandwidth": bandwidth(program),
         "cases": cases,
     }
-
-
-def rounded(value: Any) -> Any:
-    """Numbers with four digits, in whatever they lie in."""
-    return json.loads(json.dumps(value), parse_float=lambda text: float(f"{float(text):.4g}"))
 
 
 def markdown(document: dict[str, Any]) -> str:

@@ -142,6 +142,18 @@ class PythonSystem:
             self._process.close()
 
 
+def start_native(
+    program: Path, part: str, workload: Workload, threads: int, chunk_rows: int | None = None
+) -> Process:
+    """Start a part of the C++ program (`benchmarks/cpp/worker.cpp`) on a workload."""
+    numbers = {key: getattr(workload, key) for key in ("inputs", "hidden", "layers", "batch")}
+    numbers |= {"time-steps": workload.time_steps, "threads": threads}
+    if chunk_rows is not None:
+        numbers["chunk-rows"] = chunk_rows
+    words = [word for key, value in numbers.items() for word in (f"--{key}", str(value))]
+    return Process([str(program), part, *words], threads, environment(threads))
+
+
 class NativeSystem:
     """The C++ program, started anew for each task; it has no results to compare."""
 
@@ -154,12 +166,7 @@ class NativeSystem:
         self._task = ""
 
     def _start(self, workload: Workload, chunk_rows: int) -> Process:
-        sizes = {key: getattr(workload, key) for key in ("inputs", "hidden", "layers", "batch")}
-        numbers = sizes | {"time-steps": workload.time_steps, "threads": self._threads}
-        numbers["chunk-rows"] = chunk_rows
-        words = [word for key, value in numbers.items() for word in (f"--{key}", str(value))]
-        command = [str(self._program), self._part, *words]
-        return Process(command, self._threads, environment(self._threads))
+        return start_native(self._program, self._part, workload, self._threads, chunk_rows)
 
     def prepare(self, workload: Workload, task: str, problem: Path) -> Answer:  # noqa: ARG002
         """Start the program; the floor takes the number of rows per product that is fastest."""

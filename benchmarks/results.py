@@ -21,11 +21,20 @@ def key(case: Case) -> tuple[str, str, int]:
     return case["workload"]["name"], case["task"], case["threads"]
 
 
+def four_digits(value: Any) -> Any:
+    """Round every float, in whatever lists and dicts it lies: more cannot be measured."""
+    if isinstance(value, dict):
+        return {key: four_digits(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [four_digits(inner) for inner in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def rounded(case: Case) -> Case:
     """Times with four digits: a file that can be kept under version control."""
     systems = {
         name: {
-            field: [float(f"{value:.4g}") for value in entry[field]]
+            field: four_digits(entry[field])
             if field in ("seconds", "p99")
             else float(f"{entry[field]:.2g}")
             if field == "error"

@@ -14,6 +14,7 @@ from typing import Any
 import indrnn_engine as ie
 from benchmarks import machine
 from benchmarks.native import ROOT
+from benchmarks.results import four_digits
 
 FILE = ROOT / "benchmarks" / "results" / "ranks.json"
 ROUNDS = 5
@@ -94,14 +95,5 @@ def save(found: dict[str, Any]) -> None:
         capture_output=True,
         text=True,
     ).stdout.splitlines()[0]
-    text = json.dumps(rounded(document), indent=1)
+    text = json.dumps(four_digits(document), indent=1)
     FILE.write_text(text + "\n")
-
-
-def rounded(value: Any) -> Any:
-    """Four digits are more than can be measured."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return {key: rounded(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -7,9 +7,8 @@ from typing import Any
 
 __all__ = ["register"]
 
-_MOST_THREADS = (
-    1024  # set_num_threads refuses more; threadpool_limits of another pool's size must not fail
-)
+# set_num_threads refuses more; threadpool_limits of another pool's size must not fail.
+_MOST_THREADS = 1024
 
 _registered: list[Any] = []  # the module that has our controller
 
