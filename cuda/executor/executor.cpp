@@ -59,7 +59,8 @@ class CudaExecutor : public Executor {
     backward_segments(run, false);
     const std::int64_t windows = run.plan->sizes.windows;
     for (run.window = windows - 1; run.window >= 0; --run.window) {
-      if (run.window + 1 < windows) {  // the last window is still there from forward
+      if (run.plan->runs_windows_again() &&
+          run.window + 1 < windows) {  // the last one is still there from forward
         run.again = true;
         run.backward_pass = false;
         forward_segments(run, true);
@@ -96,7 +97,7 @@ class CudaExecutor : public Executor {
   }
 
   Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch) const {
-    return make_plan(graph_, mode, time_steps, batch, window_batch, sizeof(T), context_->multiprocessors(),
+    return make_plan(graph_, mode, time_steps, batch, window_batch, sizeof(T), context_->limits(),
                      [&](int node, const Sizes& sizes, Mode of_plan) {
                        return runners_[static_cast<std::size_t>(node)]->bytes(sizes, of_plan);
                      });
@@ -152,7 +153,7 @@ class CudaExecutor : public Executor {
       bring(in, call.resets, resets, rows, run.stream);
       run.resets = resets;
     }
-    if (plan.sizes.windows > 1 && x_bytes > 0) {
+    if (plan.runs_windows_again() && x_bytes > 0) {
       auto* inputs = run.template pointer<std::byte>(plan.inputs);
       check(cudaMemcpyAsync(inputs, run.x.pointer, x_bytes, run.x.kind, run.stream), "copying the input");
       run.x = {inputs, cudaMemcpyDeviceToDevice};

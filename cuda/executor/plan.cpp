@@ -45,6 +45,8 @@ class PlanMaker {
       return interval < 0 ? base : base + intervals[static_cast<std::size_t>(interval)].offset;
     };
     for (int storage : plan_.program.value_storage) {
+      const Storage& of_value = storages[static_cast<std::size_t>(storage)];
+      plan_.value_strides.push_back(keeps_all_windows(of_value) ? window_bytes(of_value) : 0);
       plan_.forward_values.push_back(offset(lives_[static_cast<std::size_t>(storage)].forward.interval));
       plan_.backward_values.push_back(offset(lives_[static_cast<std::size_t>(storage)].backward.interval));
     }
@@ -59,7 +61,10 @@ class PlanMaker {
     std::size_t scratch = 0;
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       const NodeBytes bytes = node_bytes(static_cast<int>(i), sizes, plan_.program.mode);
-      plan_.node_memory.push_back(take_array(bytes.kept));
+      plan_.node_strides.push_back(keeps_all_windows() ? round_up(bytes.kept) : 0);
+      const bool all = plan_.node_strides.back() > 0;
+      plan_.node_memory.push_back(
+          take_array(all ? workspace_bytes(sizes.windows, plan_.node_strides.back()) : bytes.kept));
       scratch = std::max(scratch, bytes.scratch);
     }
     for (const StateSlot& state : graph_.states) {
@@ -69,7 +74,7 @@ class PlanMaker {
     plan_.states = take_array(workspace_bytes(sizes.windows + 1, plan_.state_elements, element_bytes_));
     if (plan_.program.mode.keep)
       plan_.state_gradients = take_array(workspace_bytes(plan_.state_elements, element_bytes_));
-    if (sizes.windows > 1) {
+    if (plan_.runs_windows_again()) {
       const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_bytes_;
       plan_.inputs = take_array(workspace_bytes(sizes.time_steps, sizes.batch, graph_.input_size, element));
     }
@@ -120,18 +125,31 @@ class PlanMaker {
     touch_values(node.outputs, node.backward_reads_output);
   }
 
-  // What is full lives on from one pass to the next; the rest lives in each pass for itself. Where windows run several
-  // times over, what belongs to whole sequences has its place to itself.
-  void add_intervals(const Storage& storage, Lives& lives, std::vector<Interval>& intervals) {
+  // For backward.
+  bool keeps_all_windows() const {
+    return plan_.sizes.windows > 1 && plan_.program.mode.keep && !plan_.runs_windows_again();
+  }
+  bool keeps_all_windows(const Storage& storage) const {
+    return storage.sequence && storage.full && keeps_all_windows();
+  }
+
+  std::size_t window_bytes(const Storage& storage) const {
     const std::int64_t steps = storage.sequence ? plan_.sizes.window_steps : 1;
-    const std::size_t bytes = round_up(workspace_bytes(
-        steps, plan_.sizes.batch, storage.features, storage.indices ? sizeof(std::int64_t) : element_bytes_));
+    return round_up(workspace_bytes(steps, plan_.sizes.batch, storage.features,
+                                    storage.indices ? sizeof(std::int64_t) : element_bytes_));
+  }
+
+  // What is full lives on from one pass to the next; the rest lives in each pass for itself. Where all nodes run once for
+  // each window, what belongs to whole sequences has its place to itself.
+  void add_intervals(const Storage& storage, Lives& lives, std::vector<Interval>& intervals) {
+    const std::size_t parts = keeps_all_windows(storage) ? static_cast<std::size_t>(plan_.sizes.windows) : 1;
+    const std::size_t bytes = workspace_bytes(parts, window_bytes(storage));
     const auto add = [&](int first, int last) {
       intervals.push_back({bytes, first, last});
       return static_cast<int>(intervals.size()) - 1;
     };
     const bool in_forward = lives.forward.first >= 0, in_backward = lives.backward.first >= 0;
-    const bool throughout = !storage.sequence && plan_.sizes.windows > 1;
+    const bool throughout = plan_.sizes.windows > 1 && (!storage.sequence || keeps_all_windows(storage));
     if (throughout || (storage.full && in_forward && in_backward)) {
       const int interval = throughout ? add(0, steps_) : add(lives.forward.first, lives.backward.last);
       lives.forward.interval = lives.backward.interval = interval;
@@ -148,32 +166,50 @@ class PlanMaker {
   std::vector<Lives> lives_;  // by storage
 };
 
-void cut_windows(const Graph& graph, std::int64_t batch, std::int64_t element_bytes, Mode mode,
-                 Sizes& sizes) {
-  sizes.window_steps = sizes.time_steps;
-  if (!mode.keep || !mode.recompute || sizes.time_steps == 0) return;
+// Steps of a window that is run again in backward: what it keeps is bounded.
+std::int64_t recomputed_window_steps(const Graph& graph, const Walk& walk) {
   std::int64_t features = 0;
   for (const Value& value : graph.values) features += value.features;
-  const std::int64_t step_bytes = std::max<std::int64_t>(1, batch * features * element_bytes);
-  const std::int64_t longest =
-      std::clamp<std::int64_t>(tuning::window_bytes / step_bytes, 1, sizes.time_steps);
-  sizes.windows = (sizes.time_steps + longest - 1) / longest;
-  sizes.window_steps = (sizes.time_steps + sizes.windows - 1) / sizes.windows;
+  const std::int64_t step_bytes = std::max<std::int64_t>(1, walk.batch * features * walk.element_bytes);
+  return equal_window_steps(walk.time_steps, std::max<std::int64_t>(1, tuning::window_bytes / step_bytes));
+}
+
+// One walk through time and no more: several wait for each other, each for all of T.
+bool walks_once(const Program& program) {
+  const auto walks = [](const Segment& segment) { return segment.sequence; };
+  return std::count_if(program.segments.begin(), program.segments.end(), walks) == 1;
+}
+
+void cut_windows(const Graph& graph, const Program& program, std::int64_t window_batch,
+                 std::int64_t element_bytes, const DeviceLimits& device, Sizes& sizes) {
+  sizes.window_steps = sizes.time_steps;
+  if (sizes.time_steps == 0) return;
+  Walk walk{.time_steps = sizes.time_steps, .batch = sizes.batch, .element_bytes = element_bytes};
+  if (program.mode.keep && program.mode.recompute) {
+    walk.batch = window_batch;
+    sizes.window_steps = recomputed_window_steps(graph, walk);
+  } else if (walks_once(program)) {
+    for (const Value& value : graph.values) {
+      if (value.sequence) walk.features = std::max(walk.features, value.features);
+    }
+    sizes.window_steps = window_steps_of_environment(walk, device);
+  }
   sizes.windows = (sizes.time_steps + sizes.window_steps - 1) / sizes.window_steps;
 }
 
 }  // namespace
 
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::int64_t window_batch, std::size_t element_bytes, int multiprocessors,
+               std::int64_t window_batch, std::size_t element_bytes, const DeviceLimits& device,
                const NodeBytesOf& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
   plan.sizes = {.time_steps = time_steps,
                 .batch = batch,
-                .multiprocessors = multiprocessors,
+                .multiprocessors = device.multiprocessors,
                 .scan = scan_policy_of_environment()};
-  cut_windows(graph, window_batch, static_cast<std::int64_t>(element_bytes), mode, plan.sizes);
+  cut_windows(graph, plan.program, window_batch, static_cast<std::int64_t>(element_bytes), device,
+              plan.sizes);
   PlanMaker maker(graph, element_bytes, plan);
   maker.place_values();
   maker.place_rest(node_bytes);

@@ -2,8 +2,9 @@
 // Made once, then run any number of times without allocating.
 //
 // On the device a sequence lies as the caller's arrays do, time-major [T, B, F]: neighbouring threads are neighbouring
-// (sample, neuron) columns and read neighbouring memory at each step. Nodes run over a whole window of time each;
-// without memory="recompute" there is one window, all of T.
+// (sample, neuron) columns and read neighbouring memory at each step. Nodes run over a whole window of time each, and
+// all sequence nodes over one window before the next: with memory="recompute" as backward runs windows again, otherwise
+// where a window stays in the device's cache (window_choice.hpp). Often one window is all of T.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "executor/window_choice.hpp"
 #include "plan/graph.hpp"
 #include "plan/program.hpp"
 
@@ -38,7 +40,9 @@ struct Plan {
   Sizes sizes;
   // By value, in bytes from the workspace. What is not kept may lie in different places in the two passes.
   std::vector<std::size_t> forward_values, backward_values, gradients;
-  std::vector<std::size_t> node_memory;     // by node
+  std::vector<std::size_t> node_memory;  // by node
+  // From a window's part to the next window's, in bytes; 0 for what all windows use in turn.
+  std::vector<std::size_t> value_strides, node_strides;
   std::vector<std::int64_t> state_offsets;  // by state: first element in a flat state, as in indrnn::State
   std::int64_t state_elements = 0;          // of a flat state
   std::size_t states = 0;                   // [windows + 1, state_elements]: window w walks from w to w + 1
@@ -49,12 +53,15 @@ struct Plan {
   std::size_t scratch = 0;
   std::size_t total_bytes = 0;
   std::vector<std::pair<std::size_t, std::size_t>> gaps;  // (offset, bytes) of what nobody may touch
+
+  // Whether backward runs windows a second time. If not, it finds of each what forward left there.
+  bool runs_windows_again() const { return sizes.windows > 1 && program.mode.keep && program.mode.recompute; }
 };
 
 using NodeBytesOf = std::function<NodeBytes(int node, const Sizes&, Mode)>;
 // window_batch: see ForwardCall.
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::int64_t window_batch, std::size_t element_bytes, int multiprocessors,
+               std::int64_t window_batch, std::size_t element_bytes, const DeviceLimits& device,
                const NodeBytesOf& node_bytes);
 
 // JSON, for `indrnn info` and for tests.

@@ -116,7 +116,9 @@ struct Run {
 
   template <class Element>
   Element* node_memory(int node) const {
-    return pointer<Element>(plan->node_memory[static_cast<std::size_t>(node)]);
+    const auto at = static_cast<std::size_t>(node);
+    return pointer<Element>(plan->node_memory[at] +
+                            static_cast<std::size_t>(window) * plan->node_strides[at]);
   }
   template <class Element>
   Element* scratch() const {
@@ -129,7 +131,9 @@ struct Run {
 
  private:
   std::size_t places(int id) const {
-    return (backward_pass ? plan->backward_values : plan->forward_values)[static_cast<std::size_t>(id)];
+    const auto at = static_cast<std::size_t>(id);
+    return (backward_pass ? plan->backward_values : plan->forward_values)[at] +
+           static_cast<std::size_t>(window) * plan->value_strides[at];
   }
   T* state_at(int state, std::int64_t border) const {
     return pointer<T>(plan->states) + border * plan->state_elements +

@@ -49,8 +49,11 @@ int device_count() {
 }
 
 Context::Context(int device) : device_(device) {
-  check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),
+  int cache_bytes = 0;
+  check(cudaDeviceGetAttribute(&limits_.multiprocessors, cudaDevAttrMultiProcessorCount, device),
         "asking what the device has");
+  check(cudaDeviceGetAttribute(&cache_bytes, cudaDevAttrL2CacheSize, device), "asking what the device has");
+  limits_.cache_bytes = cache_bytes;
   stream_ = make_stream();
   crossing_ = make_event();
   matmul_ = std::make_unique<Matmul>(queue());

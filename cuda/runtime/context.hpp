@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/device_context.hpp"
+#include "executor/window_choice.hpp"
 #include "runtime/handles.hpp"
 #include "runtime/matmul.hpp"
 #include "runtime/staging.hpp"
@@ -43,7 +44,8 @@ class Context : public DeviceContext {
   std::shared_ptr<CapturedWork> end_capture() override;
 
   int device_index() const { return device_; }
-  int multiprocessors() const { return multiprocessors_; }
+  int multiprocessors() const { return limits_.multiprocessors; }
+  const DeviceLimits& limits() const { return limits_; }
   cudaStream_t queue() const { return stream_.get(); }
   const Matmul& matmul() const { return *matmul_; }
   StagingIn& in() { return in_; }
@@ -64,7 +66,8 @@ class Context : public DeviceContext {
   struct Capture;
   OptimizerSlot& optimizer_slot(const std::vector<optim::ParameterBlock>& blocks);
 
-  int device_, multiprocessors_ = 0;
+  int device_;
+  DeviceLimits limits_;
   Stream stream_;
   Event crossing_;
   std::unique_ptr<Matmul> matmul_;

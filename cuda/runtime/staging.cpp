@@ -76,8 +76,7 @@ void StagingIn::end(cudaStream_t stream) {
 void StagingOut::begin(std::size_t bytes) {
   used_ = 0;
   pending_.clear();
-  const std::size_t needed = bytes == 0 ? 0 : bytes + 8 * alignment;
-  if (needed > memory_.bytes()) memory_ = allocate_pinned(needed);
+  if (bytes > memory_.bytes()) memory_ = allocate_pinned(bytes);
 }
 
 void StagingOut::fetch(const void* from, void* to, std::size_t bytes, cudaStream_t stream) {
@@ -90,7 +89,7 @@ void StagingOut::fetch(const void* from, void* to, std::size_t bytes, cudaStream
   check(cudaMemcpyAsync(memory_.as<std::byte>() + used_, from, bytes, cudaMemcpyDeviceToHost, stream),
         "copying to the host");
   pending_.push_back({to, used_, bytes});
-  used_ += round_up(bytes);
+  used_ += bytes;  // no gaps: there may be as many windows as steps
 }
 
 void StagingOut::end(cudaStream_t stream) {

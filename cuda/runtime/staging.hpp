@@ -40,7 +40,7 @@ class StagingIn {
 // Towards the host. fetch() copies in the stream, to device memory directly; end() waits and writes the host's arrays.
 class StagingOut {
  public:
-  void begin(std::size_t bytes);
+  void begin(std::size_t bytes);  // of all host arrays that are to come
   void fetch(const void* from, void* to, std::size_t bytes, cudaStream_t stream);
   void end(cudaStream_t stream);
 
