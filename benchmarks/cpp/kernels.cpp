@@ -3,8 +3,10 @@
 // and additions. Sizes that fit the second-level cache stand for the engine's chunks.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdint>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "backend/cpu/cpu_isa.hpp"
@@ -12,6 +14,7 @@
 #include "backend/cpu/kernels/optimizer.hpp"
 #include "backend/cpu/kernels/softmax_cross_entropy.hpp"
 #include "backend/cpu/matmul.hpp"
+#include "core/threads.hpp"
 #include "indrnn/indrnn.hpp"
 
 namespace indrnn::benchmarks {
@@ -223,6 +226,29 @@ void shapes(benchmark::internal::Benchmark* sizes) {
 BENCHMARK_CAPTURE(matmul, forward, 0)->Apply(shapes);
 BENCHMARK_CAPTURE(matmul, dx, 1)->Apply(shapes);
 BENCHMARK_CAPTURE(matmul, dw, 2)->Apply(shapes);
+
+// A hundred jobs of two tasks of some 20 microseconds, right after the caller slept. Two threads should take little more
+// than half the time of one, whether or not they slept before. Arguments: threads, milliseconds of sleep.
+void jobs_after_a_pause(State& state) {
+  using Clock = std::chrono::steady_clock;
+  set_num_threads(static_cast<int>(state.range(0)));
+  std::vector<float> values[2] = {normal_values(4096), normal_values(4096)};
+  const auto task = [&](std::int64_t index, int) {
+    for (int pass = 0; pass < 64; ++pass) {
+      for (float& value : values[index]) value = value * 0.999F + 0.001F;
+      benchmark::ClobberMemory();
+    }
+  };
+  for ([[maybe_unused]] auto _ : state) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(state.range(1)));
+    const auto begun = Clock::now();
+    for (int job = 0; job < 100; ++job) parallel_for(2, task);
+    state.SetIterationTime(std::chrono::duration<double>(Clock::now() - begun).count());
+  }
+  set_num_threads(1);
+}
+
+BENCHMARK(jobs_after_a_pause)->UseManualTime()->Iterations(30)->Args({1, 0})->Args({2, 0})->Args({2, 100});
 
 }  // namespace
 }  // namespace indrnn::benchmarks

@@ -28,6 +28,10 @@ static_assert(max_threads <= static_cast<int>(workers_mask));
 // Waking a sleeping thread costs some 5 to 50 microseconds; chunks of a network's forward follow each other faster.
 constexpr std::chrono::microseconds spin_time{30};
 
+inline int workers_of(std::uint64_t state) {
+  return static_cast<int>((state >> workers_shift) & workers_mask);
+}
+
 inline void pause_instruction() {
 #if defined(__SSE2__)
   _mm_pause();
@@ -99,21 +103,32 @@ int ThreadPool::grow(int workers) {
 void ThreadPool::run(std::int64_t tasks, TaskBody body, int workers) {
   workers = grow(workers);
   job_ = {tasks, &body, float_control()};
+  caller_processor_.store(current_processor(), std::memory_order_relaxed);
   next_task_.store(0, std::memory_order_relaxed);
   const std::uint64_t number = (state_.load(std::memory_order_relaxed) >> number_shift) + 1;
   state_.store((number << number_shift) | (static_cast<std::uint64_t>(workers) << workers_shift));
-  for (int index = 1; index < workers; ++index) {
-    Worker& worker = *workers_[static_cast<std::size_t>(index - 1)];
-    if (!worker.asleep.load()) continue;
-    // Sequentially consistent order: either this sees `asleep`, or the worker sees the new job before it waits.
-    {
-      std::lock_guard lock(worker.mutex);
-    }
-    worker.wake.notify_one();
-  }
+  for (int index = 1; index < workers; ++index) wake(*workers_[static_cast<std::size_t>(index - 1)], workers);
   run_tasks(0);
   wait_until_left();
   if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+}
+
+void ThreadPool::wake(Worker& worker, int workers) {
+  // Sequentially consistent order: either this sees `asleep`, or the worker sees the new job before it waits.
+  if (!worker.asleep.load()) return;
+  static const bool apart = halted_processors_look_busy();
+  {
+    std::lock_guard lock(worker.mutex);
+    if (apart && worker.asleep.load())
+      worker.place.keep_off_this_processor(worker.thread.native_handle(), workers);
+  }
+  worker.wake.notify_one();
+}
+
+// A worker that shares the caller's processor comes to every job too late, and the kernel is slow to part them.
+void ThreadPool::leave_caller(int workers) const {
+  const int processor = caller_processor_.load(std::memory_order_relaxed);
+  if (processor >= 0 && processor == current_processor()) leave_processor(processor, workers);
 }
 
 void ThreadPool::run_tasks(int worker) {
@@ -155,6 +170,7 @@ void ThreadPool::wait_for_job(Worker& self, std::uint64_t seen_job) {
   self.asleep.store(true);
   self.wake.wait(lock, ready);
   self.asleep.store(false);
+  self.place.lift();
 }
 
 void ThreadPool::worker_loop(int index, Worker& self, std::uint64_t seen_job) {
@@ -164,9 +180,9 @@ void ThreadPool::worker_loop(int index, Worker& self, std::uint64_t seen_job) {
     if (stopping_.load()) return;
     std::uint64_t state = state_.load();
     seen_job = state >> number_shift;
+    leave_caller(workers_of(state));
     bool joined = false;
-    while (!joined && (state & closed_bit) == 0 &&
-           static_cast<std::uint64_t>(index) < ((state >> workers_shift) & workers_mask))
+    while (!joined && (state & closed_bit) == 0 && index < workers_of(state))
       joined = state_.compare_exchange_weak(state, state + 1);
     if (!joined) continue;
     seen_job = state >> number_shift;

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/processors.hpp"
 #include "core/threads.hpp"
 
 namespace indrnn {
@@ -39,6 +40,7 @@ class ThreadPool {
     std::mutex mutex;
     std::condition_variable wake;
     std::atomic<bool> asleep{false};
+    WakePlace place;  // behind the mutex
     std::thread thread;
   };
 
@@ -53,6 +55,8 @@ class ThreadPool {
   int grow(int workers);  // returns how many workers there are for a job; fewer if the system refuses threads
   void worker_loop(int index, Worker& self, std::uint64_t seen_job);
   void wait_for_job(Worker& self, std::uint64_t seen_job);
+  static void wake(Worker& worker, int workers);
+  void leave_caller(int workers) const;
   void run_tasks(int worker);
   void keep_exception(std::int64_t task);
   void wait_until_left();
@@ -60,6 +64,7 @@ class ThreadPool {
   alignas(64) std::atomic<std::uint64_t> state_{0};
   alignas(64) std::atomic<std::int64_t> next_task_{0};
   alignas(64) Job job_;
+  std::atomic<int> caller_processor_{-1};  // apart from the job: read by workers that have not joined it
   std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<Worker>> workers_;  // worker i + 1; touched by the caller of run alone
 

@@ -9,15 +9,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 #include "core/cpu_quota.hpp"
 #include "core/float_control.hpp"
+#include "core/processors.hpp"
 #include "core/thread_pool.hpp"
 #include "indrnn/error.hpp"
 
@@ -28,17 +24,10 @@ namespace {
 
 std::atomic<int> thread_count{0};  // 0: not decided yet
 
-int allowed_cores() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-#endif
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
 int available_cores() {
   const int quota = cpu_quota();
-  return std::clamp(quota == 0 ? allowed_cores() : std::min(quota, allowed_cores()), 1, max_threads);
+  const int allowed = allowed_processors();
+  return std::min(quota == 0 ? allowed : std::min(quota, allowed), max_threads);
 }
 
 int default_thread_count() {
