@@ -99,11 +99,13 @@ def grown(cases: list[Case], axis: str, sizes: list[tuple[int, Workload]]) -> st
             for threads, system in ((1, "engine"), (2, "engine"), (2, "floor"), (2, "jax-scan"))
         )
         if two is not None:
-            per_step = f"{two / workload.time_steps * 1e6:.3g} µs"
+            per_step = report.duration(two / workload.time_steps)
             quotients = [report.ratio(one, two), report.ratio(two, floor), report.ratio(jax, two)]
             rows.append([f"{size:,}", report.duration(two), per_step, *quotients])
     header = [axis, "engine, two threads", "per time step"]
     header += ["one thread / two", "engine / floor", "JAX scan / engine"]
+    if not any(row[-1] for row in rows):  # where the peer was not measured
+        header, rows = header[:-1], [row[:-1] for row in rows]
     return table(header, rows)
 
 
