@@ -16,6 +16,7 @@ from ..data.shares import SharedSource, bounds
 from ..extras import require
 from .ending import catch_uncaught, describe, say_and_abort, status_of
 from .errors import RankError, RanksDifferError, agreed
+from .machine import LARGEST, of_one
 from .ranks import Ranks
 from .waiting import Waiting
 
@@ -55,6 +56,7 @@ class MPIRanks(Ranks):
         self._fraction = 1.0
         self._joined_norms = True
         self._wait = Waiting()
+        self._machine = of_one(world, self._mpi)
 
     @classmethod
     def of_world(cls) -> MPIRanks:
@@ -153,7 +155,9 @@ class MPIRanks(Ranks):
 
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """One small all-reduce."""
-        return tuple(map(bool, self._reduced(np.array(flags, np.float64), self._mpi.MAX)))
+        found = np.array(flags, np.float64)
+        self._reduce(found, np.maximum, self._mpi.MAX)
+        return tuple(map(bool, found))
 
     def first(self, make: Callable[[], T]) -> T:
         """Broadcast the result, or the error."""
@@ -244,27 +248,26 @@ class MPIRanks(Ranks):
     # How it is done
 
     def _sum(self, values: NDArray[Any]) -> None:
-        self._reduce(values, self._mpi.SUM)
+        self._reduce(values, np.add, self._mpi.SUM)
 
-    def _reduced(self, values: NDArray[Any], operation: Any) -> NDArray[Any]:
-        self._reduce(values, operation)
-        return values
-
-    def _reduce(self, values: NDArray[Any], operation: Any) -> None:
+    def _reduce(self, values: NDArray[Any], function: np.ufunc, operation: Any) -> None:
         begun = time.perf_counter()
-        request = self._world.Iallreduce(self._mpi.IN_PLACE, values, operation)
-        self._wait(request, values.nbytes, self._limit)
+        if self._machine is not None and values.nbytes <= LARGEST:
+            self._machine.combine(values, function, self._limit)
+        else:
+            request = self._world.Iallreduce(self._mpi.IN_PLACE, values, operation)
+            self._wait(request.Test, values.nbytes, self._limit)
         self.seconds += time.perf_counter() - begun
 
     def _broadcast(self, view: Any) -> None:
         host = np.array(view)
-        self._wait(self._world.Ibcast(host), host.nbytes)
+        self._wait(self._world.Ibcast(host).Test, host.nbytes)
         view[...] = host
 
     def _object(self, exchange: Callable[[], Any]) -> Any:
         """Exchange Python objects once everybody is there; that may take long, and sleeps."""
         begun = time.perf_counter()
-        self._wait(self._world.Ibarrier(), 0, self._limit)
+        self._wait(self._world.Ibarrier().Test, 0, self._limit)
         found = exchange()
         self.seconds += time.perf_counter() - begun
         return found
@@ -272,6 +275,8 @@ class MPIRanks(Ranks):
 
 def mpi() -> Any:
     """Import mpi4py, which starts MPI."""
+    # Open MPI speaks of an error where it finds no use for UCX, and goes on.
+    os.environ.setdefault("OMPI_MCA_osc_ucx_verbose", "-1")
     return require("mpi4py.MPI", "mpi4py", "mpi")
 
 
