@@ -310,3 +310,20 @@ def test_marks_that_are_missing_are_an_error(tmp_path: Path) -> None:
     assert page.read_text() == "text <!-- a: begin -->\nnew\n<!-- a: end --> text"
     with pytest.raises(ValueError, match="no marks"):
         markdown.replace(page, "b", "new")
+
+
+@pytest.mark.parametrize("system", ["lstm", "rnn"])
+def test_pytorch_trains_on_the_adding_problem(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from benchmarks import adding_peers
+
+    record = tmp_path / "record.json"
+    sizes = {"--time-steps": 4, "--hidden-size": 32, "--steps": 500, "--learning-rate": 1e-2}
+    words = [str(word) for pair in {**sizes, "--json": record}.items() for word in pair]
+    monkeypatch.setattr("sys.argv", ["adding_peers", system, *words])
+    adding_peers.main()
+    found = json.loads(record.read_text())
+    assert [step for step, _ in found["validation"]["points"]] == [100, 200, 300, 400, 500]
+    assert found["test"]["mse"] < 0.05  # always answering 1: 0.167
