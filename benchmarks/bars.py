@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from benchmarks.results import Results
 
@@ -23,7 +23,7 @@ class Bar:
     work: str
     what: str
     value: Callable[[Results], float | None]
-    limits: tuple[float, float]  # AVX2, AVX-512
+    limits: tuple[float, ...]  # AVX2, AVX-512; on a GPU there is one
     at_most: bool = False
 
     @property
@@ -167,22 +167,35 @@ BARS = (
 )
 
 
-def judge(results: Results) -> Iterator[tuple[Bar, float | None, tuple[str, str]]]:
+def judge(
+    results: Results, held: Iterable[Bar] = BARS
+) -> Iterator[tuple[Bar, float | None, tuple[str, ...]]]:
     """Each bar with its ratio and a word for each of its limits."""
-    for bar in BARS:
+    for bar in held:
         value = bar.value(results)
-        yield bar, value, (bar.word(value, bar.limits[0]), bar.word(value, bar.limits[1]))
+        yield bar, value, tuple(bar.word(value, limit) for limit in bar.limits)
 
 
 def table(results: Results, wide: bool) -> Table:
-    """All bars."""
+    """All bars of a CPU."""
     title = f"Bars; this machine is held to those for {'AVX-512' if wide else 'AVX2'}"
+    return table_of(title, ("AVX2", "AVX-512"), judge(results))
+
+
+def table_of(
+    title: str,
+    limits: Iterable[str],
+    judged: Iterable[tuple[Bar, float | None, tuple[str, ...]]],
+) -> Table:
+    """A row for each bar, and two columns for each of its limits."""
     view = Table(title=title, title_justify="left")
-    view.add_column("work")
-    view.add_column("ratio")
-    for column in ("measured", "AVX2", "", "AVX-512", " "):
-        view.add_column(column, justify="right" if column.strip() else "left")
-    for bar, value, words in judge(results):
+    for column in ("work", "ratio"):
+        view.add_column(column)
+    view.add_column("measured", justify="right")
+    for column in limits:
+        view.add_column(column, justify="right")
+        view.add_column("")
+    for bar, value, words in judged:
         cells = ["" if value is None else f"{value:#.3g}"]
         for limit, word in zip(bar.limits, words, strict=True):
             colour = {"pass": "green", "FAIL": "red"}.get(word, "yellow")

@@ -27,6 +27,8 @@ class System:
     activation: str = "relu"
     other_cell: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    variables: dict[str, str] = field(default_factory=dict)  # of its process
 
     @property
     def interpreter(self) -> Path:

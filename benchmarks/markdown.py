@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import bars, report
-from benchmarks.catalogue import SYSTEMS
+from benchmarks.catalogue import SYSTEMS, System
 from benchmarks.results import Results, quartiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from benchmarks.results import Case
@@ -32,10 +32,10 @@ def place(case: Case) -> tuple[int, str, str, int]:
     return order, case["workload"]["name"], case["task"], case["threads"]
 
 
-def ratios(cases: list[Case]) -> str:
+def ratios(cases: list[Case], systems: Mapping[str, System] = SYSTEMS) -> str:
     """Time of every system over the engine's."""
     results = Results.of(cases)
-    shown = [s for s in SYSTEMS if any("seconds" in c["systems"].get(s, {}) for c in cases)]
+    shown = [s for s in systems if any("seconds" in c["systems"].get(s, {}) for c in cases)]
     others = [s for s in shown if s != "engine"]
     rows = []
     for case in cases:
@@ -43,12 +43,11 @@ def ratios(cases: list[Case]) -> str:
         engine = results.median(*name, "engine")
         if engine is not None:
             quotients = [report.ratio(results.median(*name, s), engine) for s in others]
-            first = f"{name[0]}, {name[1]}, {name[2]} thread{'s' * (name[2] > 1)}"
-            rows.append([first, report.duration(engine), *quotients])
-    return table(["workload", "engine", *[SYSTEMS[s].title for s in others]], rows)
+            rows.append([report.work_of(case), report.duration(engine), *quotients])
+    return table(["workload", "engine", *[systems[s].title for s in others]], rows)
 
 
-def details(case: Case) -> str:
+def details(case: Case, systems: Mapping[str, System] = SYSTEMS) -> str:
     """Times of one case with their quartiles, and who was not measured."""
     rows, absent = [], []
     name = (case["workload"]["name"], case["task"], case["threads"])
@@ -56,20 +55,20 @@ def details(case: Case) -> str:
     engine = results.median(*name, "engine")
     for system, entry in case["systems"].items():
         if "seconds" not in entry:
-            absent.append(f"{SYSTEMS[system].title}: {entry.get('refused', 'not measured')}")
+            absent.append(f"{systems[system].title}: {entry.get('refused', 'not measured')}")
             continue
         low, median, high = quartiles(entry["seconds"])
         p99 = results.median(*name, system, "p99")
         rows.append(
             [
-                SYSTEMS[system].title,
+                systems[system].title,
                 report.duration(median),
                 f"{report.duration(low)} - {report.duration(high)}",
                 report.duration(p99) if p99 is not None else "",
                 str(len(entry["seconds"])),
                 report.ratio(median, engine),
                 f"{entry['error']:.0e}" if "error" in entry else "",
-                report.note(system, entry),
+                report.note(systems[system], entry),
             ]
         )
     header = ["system", "median", "quartiles", "p99", "runs", "/ engine", "error", "form"]
@@ -77,16 +76,20 @@ def details(case: Case) -> str:
     return f"**{report.title_of(case)}** ({case['date']})\n\n{table(header, rows)}\n{notes}"
 
 
-def held(cases: list[Case]) -> str:
+def held(
+    cases: list[Case],
+    all_bars: Iterable[bars.Bar] = bars.BARS,
+    limits: Iterable[str] = ("AVX2", "AVX-512"),
+) -> str:
     """The bars."""
     rows = []
-    for bar, value, words in bars.judge(Results.of(cases)):
+    for bar, value, words in bars.judge(Results.of(cases), all_bars):
         cells = [
             f"{bar.sign}{limit:g}: {word}" for limit, word in zip(bar.limits, words, strict=True)
         ]
         measured = "" if value is None else f"{value:#.3g}"
         rows.append([bar.work, bar.what, measured, *cells])
-    return table(["work", "ratio", "measured", "AVX2", "AVX-512"], rows)
+    return table(["work", "ratio", "measured", *limits], rows)
 
 
 def grown(cases: list[Case], axis: str, sizes: list[tuple[int, Workload]]) -> str:
@@ -120,13 +123,18 @@ def replace(page: Path, name: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
 
 
+def versions_of(document: dict[str, Any]) -> str:
+    """Every library with its version."""
+    return ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+
+
 def machine_line(document: dict[str, Any]) -> str:
     """What it was measured on, in one sentence."""
     machine = document["machine"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
-    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
     widest = [flag for flag in ("avx512f", "avx2", "asimd") if flag in machine["flags"]]
     return (
         f"Measured on {machine['cores']} cores of {machine['processor']} ({' '.join(widest[:1])}; "
-        f"{caches}), {machine['memory_gib']} GiB, {machine['system']}, with {versions}."
+        f"{caches}), {machine['memory_gib']} GiB, {machine['system']}, with "
+        f"{versions_of(document)}."
     )

@@ -15,7 +15,7 @@ from benchmarks.catalogue import SYSTEMS, System
 from benchmarks.workloads import Arrays, Workload, problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 Running = dict[str, processes.PythonSystem | processes.NativeSystem]
 Case = dict[str, Any]
@@ -117,6 +117,7 @@ def measure(
     repeats: int,
     budget: float = 30.0,
     say: Callable[[str], None] = lambda _: None,
+    systems: Mapping[str, System] = SYSTEMS,
 ) -> Case:
     """Time every system; one that takes long is run fewer times, `budget` seconds in all."""
     arrays = problem(workload)
@@ -127,7 +128,7 @@ def measure(
         np.savez(file, **arrays)
         for name, process in running.items():
             say(f"{workload.name} {task}: {name} is checked")
-            entries[name] = prepared(SYSTEMS[name], process, workload, task, file, expected)
+            entries[name] = prepared(systems[name], process, workload, task, file, expected)
         timed = {name: running[name] for name in entries if "refused" not in entries[name]}
         turns: dict[str, int] = {}
         runs: dict[str, int] = {}
@@ -164,6 +165,7 @@ def run(
     program: Path,
     say: Callable[[str], None] = lambda _: None,
     done: Callable[[Case], None] = lambda _: None,
+    systems: Mapping[str, System] = SYSTEMS,
 ) -> tuple[list[Case], dict[str, str]]:
     """Measure cases with one process for each system; also give the versions of all libraries."""
     running: Running = {}
@@ -171,10 +173,11 @@ def run(
     try:
         for name in names:
             say(f"{name} starts")
-            running[name] = processes.start(SYSTEMS[name], threads, program)
+            running[name] = processes.start(systems[name], threads, program)
         results = []
         for workload, task in cases:
-            results.append(measure(running, workload, task, threads, repeats, budget, say))
+            case = measure(running, workload, task, threads, repeats, budget, say, systems)
+            results.append(case)
             done(results[-1])
         for process in running.values():
             versions |= process.versions

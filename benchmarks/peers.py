@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks.native import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 PEERS = ROOT / "build" / "peers"
@@ -32,6 +33,7 @@ INSTALLATIONS = (
     Installation("main", "peers-haste.txt", ("--no-build-isolation", "--no-deps")),
     Installation("neoml", "peers-neoml.txt"),
 )
+GPU_INSTALLATIONS = (Installation("gpu", "peers-gpu.txt"),)
 
 
 def interpreter(environment: str) -> Path:
@@ -45,7 +47,7 @@ def path_without(program: str) -> str:
     return os.pathsep.join(f for f in folders if shutil.which(program, path=f) is None)
 
 
-def install() -> dict[str, str]:
+def install(steps: Iterable[Installation] = INSTALLATIONS) -> dict[str, str]:
     """Make the environments; give what went wrong, by file of requirements.
 
     What is there in the right version stays, so a second call is quick.
@@ -53,7 +55,7 @@ def install() -> dict[str, str]:
     failures: dict[str, str] = {}
     PEERS.mkdir(parents=True, exist_ok=True)
     surroundings = {**os.environ, "PATH": path_without("nvcc")}
-    for step in INSTALLATIONS:
+    for step in steps:
         python = interpreter(step.environment)
         if not python.exists():
             made = [sys.executable, "-m", "venv", str(PEERS / step.environment)]

@@ -33,15 +33,16 @@ def environment(threads: int) -> dict[str, str]:
         "BENCHMARK_TUNING": str(PEERS / "tuning.json"),
         "BENCHMARK_JAX_CACHE": str(PEERS / "jax"),
     }
-    # jaxlib's compiler otherwise warns at every start about processors it does not know.
-    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    # jaxlib's compiler otherwise warns at every start about processors it does not know, and takes
+    # most of a GPU's memory, which others need too.
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 @contextlib.contextmanager
 def pinned(threads: int) -> Any:
-    """Processes started inside may use that many cores, the same for all of them."""
+    """Processes started inside may use that many cores, the same for all of them; 0: every one."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(before)[:threads])
+    os.sched_setaffinity(0, sorted(before)[: threads or None])
     try:
         yield
     finally:
@@ -99,7 +100,10 @@ class Process:
 
 
 class PythonSystem:
-    """A system of `benchmarks.systems` in the interpreter of its environment."""
+    """A system of `benchmarks.systems` in the interpreter of its environment.
+
+    `threads` is 0 where a GPU does the work: all cores may be used, and libraries need one each.
+    """
 
     def __init__(self, system: System, threads: int) -> None:
         self.versions: dict[str, str] = {}
@@ -108,12 +112,13 @@ class PythonSystem:
         if not system.interpreter.exists():
             self._missing = "not installed: run `python -m benchmarks install`"
             return
-        variables = environment(threads)
+        variables = environment(threads or 1) | system.variables
         # Only the engine's own process sees the packages of this one.
         own = "" if system.environment else variables.get("PYTHONPATH", "")
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), own]))
         command = [str(system.interpreter), "-m", "benchmarks.systems.worker"]
-        self._process = Process([*command, system.module, str(threads)], threads, variables)
+        command += [system.module, str(threads or 1), system.device]
+        self._process = Process(command, threads, variables)
         self._missing = self._process.hello.get("refused", "")
         self.versions = self._process.hello.get("versions", {})
 

@@ -54,16 +54,20 @@ def load(file: Path) -> dict[str, Any]:
     return document
 
 
-def save(file: Path, cases: list[Case], versions: dict[str, str]) -> None:
-    """Write cases, in place of those of the same name, task and threads that the file holds."""
-    before = load(file) if file.exists() else {"cases": [], "versions": {}}
+def save(file: Path, cases: list[Case], versions: dict[str, str], **more: Any) -> None:
+    """Write cases, in place of those of the same name, task and threads that the file holds.
+
+    `more` are further fields of the file; those that are left out stay.
+    """
+    empty = {"format": FORMAT, "machine": {}, "versions": {}, "cases": []}
+    before = load(file) if file.exists() else empty
     merged = {key(case): case for case in before["cases"]}
     merged |= {key(case): rounded(case) for case in cases}
-    document = {
-        "format": FORMAT,
+    document = before | {
         "machine": machine.describe(),
         "versions": before["versions"] | versions,
         "cases": [merged[name] for name in sorted(merged)],
+        **four_digits(more),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     # One line per system keeps differences between versions readable.

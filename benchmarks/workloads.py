@@ -52,6 +52,12 @@ class Workload:
         """How many features a layer reads."""
         return self.inputs if layer == 0 else self.hidden
 
+    def tiny(self) -> Workload:
+        """The same with sizes that an emulated device runs in a moment."""
+        most = {"inputs": 3, "hidden": 8, "layers": 2, "time_steps": 12, "batch": 3, "outputs": 4}
+        sizes: dict[str, Any] = {name: min(getattr(self, name), most[name]) for name in most}
+        return dataclasses.replace(self, **sizes)
+
     def with_norm(self, dropout: float = 0.1) -> Workload:
         """The same with batch norm and dropout behind every layer."""
         return dataclasses.replace(self, name=f"{self.name}+norm", norm=True, dropout=dropout)
@@ -78,6 +84,9 @@ WORKLOADS = _named(
     Workload("long", inputs=1, hidden=128, layers=4, time_steps=100_000, batch=1, outputs=1),
     SKELETON,
     Workload("stream", inputs=32, hidden=128, layers=6, time_steps=1, batch=1, outputs=1),
+    Workload(
+        "wide", inputs=4096, hidden=4096, layers=2, time_steps=128, batch=64, outputs=10, last=False
+    ),
     PIXEL.with_norm(),
     CHAR.with_norm(),
     SKELETON.with_norm(),

@@ -2,14 +2,18 @@
 
 A system's module has a function `prepare(workload, task, arrays, threads)` that gives a `Prepared`,
 or raises `RefusedError` with the reason; where a module holds several systems, the name of one
-comes first. These modules import NumPy and their own library, nothing else: the peers' environments
-hold no more. The workload is a `Workload`, its arrays are those of `workloads.problem`.
+comes first, and one that also runs on a GPU has a last argument `device`, "cpu" or "cuda". These
+modules import NumPy and their own library, nothing else: the peers' environments hold no more. The
+workload is a `Workload`, its arrays are those of `workloads.problem`.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,3 +36,13 @@ class Prepared:
     run: Callable[[], Any]
     results: Callable[[], dict[str, Any]]
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def stream_calls(usual: int) -> int:
+    """How many calls a run of `stream` makes; an emulated device, where each is slow, has fewer."""
+    return int(os.environ.get("BENCHMARK_STREAM_CALLS", usual))
+
+
+def finite(found: dict[str, Any]) -> Any:
+    """1 where all results are finite numbers: all that is said of what has nothing to compare."""
+    return np.array(float(all(np.isfinite(array).all() for array in found.values())))

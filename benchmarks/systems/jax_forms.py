@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.systems import Prepared, RefusedError
+from benchmarks.systems import Prepared, RefusedError, stream_calls
 from benchmarks.systems.tuning import fastest
 from benchmarks.workloads import (
     EPSILON,
@@ -29,7 +29,7 @@ from benchmarks.workloads import (
 )
 
 VERSIONS = {"jax": jax.__version__}
-STREAM_CALLS = 2000
+STREAM_CALLS = stream_calls(2000)
 if "BENCHMARK_JAX_CACHE" in os.environ:
     jax.config.update("jax_compilation_cache_dir", os.environ["BENCHMARK_JAX_CACHE"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
@@ -234,14 +234,29 @@ class Task:
         return found | {"y": y} | {f"d.{name}": value for name, value in gradients.items()}
 
 
-def prepare(which: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
+def choose(device: str) -> str:
+    """Use the device, a GPU with products in float32 and without TF32; gives the device's name."""
+    jax.config.update("jax_platforms", device)
+    if device == "cuda":
+        jax.config.update("jax_default_matmul_precision", "highest")
+    try:
+        return str(jax.devices()[0].device_kind)
+    except (RuntimeError, AssertionError) as error:  # the second where its plugin is missing
+        raise RefusedError(f"JAX {jax.__version__} sees no GPU") from error
+
+
+def prepare(
+    which: str, workload: Workload, task: str, arrays: Arrays, threads: int, device: str = "cpu"
+) -> Prepared:
     """The task in its fastest form."""
+    kind = choose(device)
     if task == "stream":
         if which != "scan":
             raise RefusedError("one step has nothing to scan")
         return stream(workload, arrays)
     recurrences = forms(which, task, workload.time_steps)
     key = f"jax {jax.__version__} {which} {workload.name} {workload.shapes} {task} {threads}"
+    key += f" {kind}" if device == "cuda" else ""
     makers = {
         name: lambda r=r: Task(workload, task, arrays, r).run for name, r in recurrences.items()
     }

@@ -1,4 +1,4 @@
-"""torch.nn.RNN, GRU and LSTM of the same width.
+"""torch.nn.RNN, GRU and LSTM of the same width; on a GPU they are cuDNN's.
 
 The RNN with ReLU and a diagonal recurrent matrix is an IndRNN, and is compared with one. The other
 two are other cells: their results are only looked at for being finite.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from benchmarks.systems import Prepared, RefusedError
-from benchmarks.systems.torch_common import VERSIONS, prepare_network, prepare_stream
+from benchmarks.systems import Prepared, RefusedError, finite
+from benchmarks.systems.torch_common import VERSIONS, choose, prepare_network, prepare_stream
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Arrays, Workload
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["VERSIONS", "prepare"]
 
 
-def prepare(kind: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
+def prepare(
+    kind: str, workload: Workload, task: str, arrays: Arrays, threads: int, device: str = "cpu"
+) -> Prepared:
     """Give the tasks of a stack of `kind`."""
     if workload.norm:
         raise RefusedError("a fused stack has no place for a norm between its layers")
-    torch.set_num_threads(threads)
+    choose(device, threads)
     torch.manual_seed(0)
     sizes = (workload.inputs, workload.hidden, workload.layers)
     stack = {
@@ -44,14 +46,18 @@ def prepare(kind: str, workload: Workload, task: str, arrays: Arrays, threads: i
                 for name, array in given.items():
                     getattr(stack, f"{name}_l{layer}").copy_(torch.from_numpy(array.copy()))
     if task == "stream":
-        return stream(stack, kind, arrays)
+        return stream(stack.to(device), kind, arrays, device)
+    stack.to(device)
     parameters: dict[str, Any] = dict(stack.named_parameters())
     if task in ("head", "step"):
         parameters |= {
-            name: torch.from_numpy(arrays[name].copy()) for name in ("head.weight", "head.bias")
+            name: torch.from_numpy(arrays[name].copy()).to(device)
+            for name in ("head.weight", "head.bias")
         }
     recurrent = [value for name, value in parameters.items() if name.startswith("weight_hh")]
-    prepared = prepare_network(workload, task, arrays, parameters, lambda x: stack(x)[0], recurrent)
+    prepared = prepare_network(
+        workload, task, arrays, parameters, lambda x: stack(x)[0], recurrent, device
+    )
     given_results = prepared.results
 
     def results() -> dict[str, Any]:
@@ -60,11 +66,6 @@ def prepare(kind: str, workload: Workload, task: str, arrays: Arrays, threads: i
 
     prepared.results = results
     return prepared
-
-
-def finite(found: dict[str, Any]) -> Any:
-    """1 where all results are finite numbers."""
-    return np.array(float(all(np.isfinite(array).all() for array in found.values())))
 
 
 def renamed(found: dict[str, Any], layers: int) -> dict[str, Any]:
@@ -79,13 +80,14 @@ def renamed(found: dict[str, Any], layers: int) -> dict[str, Any]:
     return given
 
 
-def stream(stack: Any, kind: str, arrays: Arrays) -> Prepared:
+def stream(stack: Any, kind: str, arrays: Arrays, device: str) -> Prepared:
     """One step; the stack takes [T, B, I] with T = 1."""
-    zero = torch.zeros(stack.num_layers, 1, stack.hidden_size)
+    zero = torch.zeros(stack.num_layers, 1, stack.hidden_size, device=device)
     prepared = prepare_stream(
         lambda x, state: stack(x[None], state),
         (zero, zero) if kind == "lstm" else zero,
         arrays["x"],
+        device,
     )
     if kind != "rnn":
         given_results = prepared.results

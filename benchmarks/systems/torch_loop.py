@@ -2,7 +2,7 @@
 
 `index` takes z[t] for each step, whose gradient is as large as z: backward's time grows with T
 squared. `unbind` takes all z_t at once, which has one gradient for all, and multiplies and adds in
-one call.
+one call. `captured` is `unbind` as a CUDA graph: thousands of kernels, launched at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import torch
 from torch.nn import functional
 
 from benchmarks.systems import Prepared, RefusedError
-from benchmarks.systems.torch_common import VERSIONS, prepare_network, prepare_stream
+from benchmarks.systems.torch_common import VERSIONS, choose, prepare_network, prepare_stream
 from benchmarks.workloads import EPSILON, Arrays, Workload, parameter_names
 
 __all__ = ["VERSIONS", "prepare"]
+MOST_CAPTURED = 50_000  # steps of all layers: each is two to four nodes of the graph, both ways
 
 
 def loop(form: str, z: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
@@ -33,13 +34,17 @@ def loop(form: str, z: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     return torch.stack(states)
 
 
-def prepare(form: str, workload: Workload, task: str, arrays: Arrays, threads: int) -> Prepared:
+def prepare(
+    form: str, workload: Workload, task: str, arrays: Arrays, threads: int, device: str = "cpu"
+) -> Prepared:
     """Give the tasks of the loop."""
     if form == "index" and workload.time_steps > 1000 and task != "forward":
         raise RefusedError("left out: the time of its backward grows with T squared")
-    torch.set_num_threads(threads)
+    if form == "captured" and workload.time_steps * workload.layers > MOST_CAPTURED:
+        raise RefusedError("left out: a graph of a million nodes and more")
+    choose(device, threads)
     names = parameter_names(workload, head=task in ("head", "step"))
-    p = {name: torch.from_numpy(arrays[name].copy()) for name in names}
+    p = {name: torch.from_numpy(arrays[name].copy()).to(device) for name in names}
 
     def apply(x: torch.Tensor) -> torch.Tensor:
         for layer in range(workload.layers):
@@ -66,9 +71,11 @@ def prepare(form: str, workload: Workload, task: str, arrays: Arrays, threads: i
         return x, new
 
     if task == "stream":
-        if form == "index":
+        if form != "unbind":
             raise RefusedError("one step has no loop")
-        zero = [torch.zeros(1, workload.hidden) for _ in range(workload.layers)]
-        return prepare_stream(step, zero, arrays["x"])
+        zero = [torch.zeros(1, workload.hidden, device=device) for _ in range(workload.layers)]
+        return prepare_stream(step, zero, arrays["x"], device)
     recurrent = [p[name] for name in names if name.endswith(".u")]
-    return prepare_network(workload, task, arrays, p, apply, recurrent)
+    return prepare_network(
+        workload, task, arrays, p, apply, recurrent, device, captured=form == "captured"
+    )

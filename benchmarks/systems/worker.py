@@ -1,9 +1,9 @@
 """A process that holds one system and does what it is told: one JSON object per line, in and out.
 
-`python -m benchmarks.systems.worker MODULE[:FORM] THREADS`. Commands: `prepare` (workload, task,
-problem: an .npz), `results` (file: where to write an .npz), `time` (runs: how many one after the
-other; gives the seconds of one), `close`. What a library prints goes to the standard error, so that
-the replies stay clean.
+`python -m benchmarks.systems.worker MODULE[:FORM] THREADS DEVICE`. Commands: `prepare` (workload,
+task, problem: an .npz), `results` (file: where to write an .npz), `time` (runs: how many one after
+the other; gives the seconds of one), `close`. What a library prints goes to the standard error, so
+that the replies stay clean.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from benchmarks.workloads import Workload
 class Worker:
     """Carries out commands for one system."""
 
-    def __init__(self, system: str, threads: int) -> None:
+    def __init__(self, system: str, threads: int, device: str) -> None:
         module, _, form = system.partition(":")
         self.module = importlib.import_module(f"benchmarks.systems.{module}")
         self.form = [form] if form else []
         self.threads = threads
+        self.device = {} if device == "cpu" else {"device": device}
         self.prepared: Prepared | None = None
 
     def prepare(self, workload: dict[str, Any], task: str, problem: str) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class Worker:
         with np.load(problem) as file:
             arrays = dict(file)
         self.prepared = self.module.prepare(
-            *self.form, Workload(**workload), task, arrays, self.threads
+            *self.form, Workload(**workload), task, arrays, self.threads, **self.device
         )
         return {"details": self.prepared.details}
 
@@ -61,7 +62,7 @@ class Worker:
         return {"seconds": seconds if each is None else each}
 
 
-def main(system: str, threads: int) -> None:
+def main(system: str, threads: int, device: str) -> None:
     """Answer commands until `close` or the end of the input."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -70,7 +71,7 @@ def main(system: str, threads: int) -> None:
         print(json.dumps(answer), file=replies, flush=True)
 
     try:
-        worker = Worker(system, threads)
+        worker = Worker(system, threads, device)
     except ImportError as error:
         reply({"refused": f"not installed: {error}"})
         return
@@ -90,4 +91,4 @@ def main(system: str, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

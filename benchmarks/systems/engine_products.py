@@ -1,0 +1,44 @@
+"""The matrix products of a stack alone, on a GPU: its Linear layers as the engine runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import indrnn_engine as ie
+from benchmarks.systems import Prepared, RefusedError, finite
+from benchmarks.systems.engine import VERSIONS, passes, placed, waiting
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Arrays, Workload
+
+__all__ = ["VERSIONS", "prepare"]
+
+
+def prepare(workload: Workload, task: str, arrays: Arrays, threads: int, device: str) -> Prepared:
+    """Forward, or forward, dX and dW of every layer, without dX in the first."""
+    if workload.norm or task not in ("forward", "train"):
+        raise RefusedError("measured for forward and train without norm only")
+    ie.set_num_threads(threads)
+    layers = [ie.nn.Linear(workload.hidden, bias=False) for _ in range(workload.layers)]
+    net = ie.Network(layers, input_size=workload.inputs, device=device)
+    for layer in range(workload.layers):
+        net.named_parameters()[f"{layer}.weight"][:] = arrays[f"{layer}.weight"]
+    x, dy = placed(arrays["x"], net), placed(arrays["dy"], net)
+    y = placed(np.empty(arrays["dy"].shape, np.float32), net)
+    forward, train = passes(net, x, y, dy)
+    run = waiting(forward if task == "forward" else train, net)
+
+    def results() -> Arrays:
+        run()
+        wanted = arrays["x"].reshape(-1, workload.inputs)
+        for layer in range(workload.layers):
+            wanted = wanted @ arrays[f"{layer}.weight"].T
+        found = np.array(y).reshape(wanted.shape)
+        # Rounding of float32 products gives some 1e-6 of the largest value; a wrong one 1 or more.
+        if np.abs(found - wanted).max() > 1e-3 * np.abs(wanted).max():
+            raise RefusedError("wrong: the products differ from NumPy's")
+        return {"finite": finite({"gradients": np.array(net.gradients)})}
+
+    return Prepared(run, results, {"form": "no recurrence: not compared"})
