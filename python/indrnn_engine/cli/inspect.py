@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ..data import SOURCES, Data, StreamSource
+from ..distributed import find
 from ..training import Experiment, objective_for
 from ..training import evaluate as run_evaluation
 from ..training.dynamic import DynamicRule, evaluate_dynamically, gradient_rms
@@ -18,7 +19,7 @@ from ..training.prediction import find_model
 from .progress import preparing
 from .smoothed import format_metrics
 from .summary import print_summary
-from .train import Threads, set_threads
+from .train import Distributed, Threads, set_threads
 from .use import Model, Weights
 
 __all__ = ["evaluate", "info"]
@@ -61,11 +62,13 @@ def evaluate(
     ] = 5,
     weights: Weights = None,
     threads: Threads = None,
+    distributed: Distributed = "auto",
     as_json: Json = False,
 ) -> None:
     """Measure a trained model on the data it was trained with."""
     import indrnn_engine
 
+    ranks = find(distributed)
     set_threads(threads)
     path = find_model(model, weights)
     document = read_description(path).get("experiment")
@@ -89,7 +92,9 @@ def evaluate(
             decay=dynamic_decay,
             recurrent_bound=experiment.bound(loaded),
         )
-        metrics: dict[str, float] | None = dynamically(net, loaded, split, rule, dynamic_steps)
+        metrics: dict[str, float] | None = ranks.first(  # one text, from its beginning to its end
+            lambda: dynamically(net, loaded, split, rule, dynamic_steps)
+        )
     else:
         metrics = run_evaluation(
             net,
@@ -98,7 +103,10 @@ def evaluate(
             seed=training.seed,
             batch_statistics=batch_statistics or training.evaluation == "batch",
             draws=training.test_draws if draws is None else draws,
+            ranks=ranks,
         )
+    if not ranks.is_first:
+        return
     if as_json:
         typer.echo(json.dumps({"model": str(path), "split": split, **(metrics or {})}))
     else:

@@ -52,6 +52,24 @@ def test_series_of_seeds_is_written_once(tmp_path: Path) -> None:
 
 
 @needs_mpi
+def test_evaluation_is_shared_and_printed_once(tmp_path: Path) -> None:
+    """Batches of 7 and a last one of 3, on three ranks."""
+    run = tmp_path / "run"
+    arguments = ["train", "digits", "--epochs", "1", "--hidden-size", "8", "--batch-size", "7"]
+    arguments += ["--dtype", "float64", "--no-tensorboard", "--quiet", "--run-dir", str(run)]
+    engine = ["-m", "indrnn_engine"]
+    mpi_runs.run(1, *engine, *arguments)
+    for options in ([], ["--batch-statistics"]):
+        evaluate = [*engine, "evaluate", run, "--json", *options]
+        alone, shared = (json.loads(mpi_runs.run(ranks, *evaluate).stdout) for ranks in (1, 3))
+        assert (shared.pop("model"), shared.pop("split")) == (alone.pop("model"), "test")
+        assert shared == pytest.approx({name: alone[name] for name in shared}, rel=1e-12)
+        assert set(shared) == {"loss", "accuracy"}
+    stderr = mpi_runs.run(3, *engine, "evaluate", tmp_path / "missing", status=None).stderr
+    assert stderr.count("error: ") == 1
+
+
+@needs_mpi
 def test_own_loop_gives_the_same_on_any_number_of_ranks(tmp_path: Path) -> None:
     found = []
     for ranks in (1, 3):
