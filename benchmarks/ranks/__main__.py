@@ -2,6 +2,7 @@
 
 sums       cost of the all-reduce against size and ranks
 pixel      two ranks of one thread against one process of two; overhead of one rank
+gradients  how long the sum of gradients is beside backward
 recipes    seconds of a step of every recipe at small batches, and what it exchanges
 render     write the tables and the plot of docs/distributed.md from the results
 bars       hold the results against the bars; status 1 where one fails
@@ -13,6 +14,8 @@ import argparse
 
 from benchmarks.ranks import measure, page
 
+CHOICES = ["sums", "pixel", "gradients", "recipes", "render", "bars"]
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
@@ -21,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["sums", "pixel", "recipes", "render", "bars"], nargs="+")
+    parser.add_argument("what", choices=CHOICES, nargs="+")
     parser.add_argument("--only", nargs="+", default=[], help="these recipes alone")
     options = parser.parse_args(arguments)
     for what in options.what:
@@ -29,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
             measure.save(measure.measure_sums())
         elif what == "pixel":
             measure.save(measure.measure_pixel())
+        elif what == "gradients":
+            measure.save(measure.measure_gradients())
         elif what == "recipes":
             for name in options.only or measure.distinct():
                 measure.save(measure.measure_recipes([name]))

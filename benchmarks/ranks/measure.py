@@ -18,6 +18,7 @@ from benchmarks.results import four_digits
 
 FILE = ROOT / "benchmarks" / "results" / "ranks.json"
 ROUNDS = 5
+OVERLAPPED = ("smnist-plain6", "text-plain", "ptb-char-plain")
 FORMAT = 1
 
 
@@ -66,6 +67,11 @@ def measure_pixel() -> dict[str, Any]:
         for name, seconds in start(ranks, threads, "pixel", where).items():
             found["pixel"][where].setdefault(name, []).extend(seconds)
     return {**found, "overhead": start(1, 2, "overhead")}
+
+
+def measure_gradients() -> dict[str, Any]:
+    """Sums of gradients beside the work that they could go on during, two ranks of one thread."""
+    return {"gradients": start(2, 1, "gradients", *OVERLAPPED)}
 
 
 def measure_recipes(names: list[str]) -> dict[str, Any]:

@@ -8,7 +8,15 @@ from benchmarks import markdown
 from benchmarks.chart import plt, save
 from benchmarks.native import ROOT
 from benchmarks.ranks.measure import distinct
-from benchmarks.ranks.model import NETWORKS, RANKS, allreduce, computing, fit, scaling
+from benchmarks.ranks.model import (
+    NETWORKS,
+    RANKS,
+    allreduce,
+    computing,
+    fit,
+    saved_at_most,
+    scaling,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +25,7 @@ PAGE = ROOT / "docs" / "distributed.md"
 IMAGE = ROOT / "docs" / "images" / "ranks.png"
 SHOWN = ("pmnist-plain6", "ntu-cs-plain6", "adding-5000", "ptb-char-residual21")
 LEAST_SPEED, MOST_OVERHEAD = 0.9, 1.02
+PARTS = ("forward", "backward", "sum")
 GAMMA = 1 / 10e9  # seconds to add a byte of float32, about what one core's memory allows
 
 
@@ -99,6 +108,22 @@ def networks_table() -> str:
     return markdown.table(["interconnect", "alpha", "1 / beta"], rows)
 
 
+def gradients_table(results: dict[str, Any]) -> str:
+    """What could be won if the sum of the gradients went on during backward."""
+    rows = []
+    for name, seconds in results["gradients"].items():
+        recipe = results["recipes"][next(k for k, names in distinct().items() if name in names)]
+        cells = [f"{float(f'{1e3 * seconds[part]:.3g}'):,g} ms" for part in PARTS]
+        cells.append(f"{100 * seconds['sum'] / sum(seconds.values()):.1f} %")
+        for network in NETWORKS:
+            kinds = (recipe["batch"], RANKS[-1]), (1, recipe["batch"])  # weak, strong
+            saved = [saved_at_most(recipe, n, batch, network, GAMMA) for batch, n in kinds]
+            cells.append(" · ".join(f"{100 * value:.1f} %" for value in saved))
+        rows.append([name, *cells])
+    heading = ["recipe", "forward", "backward", "sum", "saved at most"]
+    return markdown.table([*heading, *(network.name for network in NETWORKS)], rows)
+
+
 def until(half: int | None) -> str:
     """From where on communication takes half the step."""
     return f"> {RANKS[-1]}" if half is None else f"{half}"
@@ -160,6 +185,7 @@ def render(results: dict[str, Any]) -> None:
     markdown.replace(PAGE, "machine", markdown.machine_line({**results, "versions": versions}))
     markdown.replace(PAGE, "sums", sums_table(results))
     markdown.replace(PAGE, "pixel", pixel_table(results))
+    markdown.replace(PAGE, "gradients", gradients_table(results))
     markdown.replace(PAGE, "networks", networks_table())
     markdown.replace(PAGE, "weak", scaling_table(results, "weak"))
     markdown.replace(PAGE, "strong", scaling_table(results, "strong"))

@@ -3,6 +3,7 @@
 allreduce      sums of growing size over all ranks
 pixel WHERE    training steps of the pixel workload, 64 sequences in all; "alone" or on "ranks"
 overhead       the same on one rank, with MPI and without, taking turns
+gradients RECIPES  how long ranks sum gradients, beside forward and backward of their shares
 step RECIPES   training steps of recipes at growing batches, and what they would exchange
 """
 
@@ -33,6 +34,7 @@ SIZES = [2**power for power in range(3, 27)]  # bytes
 PIXEL_BATCH = 64
 BATCHES = (1, 4, 16)
 LONGEST = 3.0  # seconds for one batch size of a recipe
+LEAST_STEPS = 3
 
 
 def allreduce() -> dict[str, Any]:
@@ -111,6 +113,36 @@ def overhead() -> dict[str, Any]:
     return found
 
 
+def gradients(name: str) -> dict[str, Any]:
+    """Least seconds of forward with loss, of backward and of the sum; a batch in all, on ranks."""
+    ranks = find("on")
+    experiment = ie.recipes.load(name).experiment
+    data = data_for(experiment, int(experiment.data["batch_size"]))
+    layers, _ = layers_for(experiment.model, data)
+    net = ie.Network(layers, data.input_size)
+    ranks.attach(net)
+    objective = ie.training.objective_for(data)
+    batch = ranks.split(data.train).batch(0, 0, 0)
+    seconds: dict[str, list[float]] = {"forward": [], "backward": [], "sum": []}
+    begun = time.perf_counter()
+    late = False
+    while not late or len(seconds["sum"]) < LEAST_STEPS:
+        start = time.perf_counter()
+        output, _ = net.forward(batch.x, lengths=batch.lengths, training=True)
+        _, gradient = objective.loss(output, batch)
+        middle = time.perf_counter()
+        net.backward(gradient, input_gradient=False)
+        end = time.perf_counter()
+        ranks.any(False)  # all are there: what is timed is the sum alone
+        ready = time.perf_counter()
+        ranks.sum_gradients(net)
+        seconds["sum"].append(time.perf_counter() - ready)
+        seconds["forward"].append(middle - start)
+        seconds["backward"].append(end - middle)
+        (late,) = ranks.any(time.perf_counter() - begun > LONGEST)
+    return {part: min(found) for part, found in seconds.items()}
+
+
 def recipe(name: str) -> dict[str, Any]:
     """Seconds of a step at each batch size, and the sums that ranks would exchange in it."""
     experiment = ie.recipes.load(name).experiment
@@ -155,6 +187,8 @@ def main() -> None:
     what, *rest = sys.argv[1:]
     if what == "step":
         result: Any = {name: recipe(name) for name in rest}
+    elif what == "gradients":
+        result = {name: gradients(name) for name in rest}
     else:
         result = {"allreduce": allreduce, "pixel": pixel, "overhead": overhead}[what](*rest)
     if ie.distributed.present().is_first:

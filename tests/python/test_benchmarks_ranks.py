@@ -60,6 +60,16 @@ def test_slow_networks_take_half_the_step_sooner() -> None:
     assert slow.strong_half == first
 
 
+def test_what_backward_cannot_hide_is_not_saved() -> None:
+    endless = model.Network("endless", 0.0, 1.0, "")
+    assert model.saved_at_most(RECIPE, 1, 16, FAST, 0.0) == 0.0
+    work = model.computing(RECIPE, 16)
+    step = work + model.communicating(RECIPE, 4, FAST, 0.0)
+    gradients = model.allreduce(4, 4e6, FAST.alpha, FAST.beta, 0.0)
+    assert model.saved_at_most(RECIPE, 4, 16, FAST, 0.0) == pytest.approx(gradients / step)
+    assert model.saved_at_most(RECIPE, 4, 16, endless, 0.0) < 1e-6  # backward's time of a year
+
+
 @pytest.mark.parametrize("name", ["adding-100", "ntu-cs-plain4", "text-plain"])
 def test_worker_counts_what_a_recipe_exchanges(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.ranks.worker.BATCHES", (1, 2))
