@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _checks, _core
 from ._state import check_array, check_keys, core_of
+from .base import Optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ _KEYS = (
 )
 
 
-class Adam:
+class Adam(Optimizer[_core.Adam]):
     """Adam (Kingma & Ba 2015) on all parameters of a network.
 
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  w -= lr * m / (1 - b1^n) / (sqrt(v / (1 -
@@ -67,7 +68,7 @@ class Adam:
     (True, 1)
     """
 
-    __slots__ = ("_core", "_network")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Adam:
         decoupled: bool = False,
     ) -> None:
         beta1, beta2 = _betas("Adam", betas)
-        self._core = _core.Adam(
+        core = _core.Adam(
             core_of("Adam", network),
             _checks.non_negative("Adam", "lr", lr),
             beta1,
@@ -88,34 +89,7 @@ class Adam:
             _checks.non_negative("Adam", "weight_decay", weight_decay),
             _checks.boolean("Adam", "decoupled", decoupled),
         )
-        self._network = network
-
-    def step(self) -> None:
-        """Update the network's parameters from its gradients."""
-        self._core.step()
-
-    @property
-    def network(self) -> Network:
-        """The network it updates."""
-        return self._network
-
-    @property
-    def lr(self) -> float:
-        """Learning rate; may be set."""
-        return self._core.lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self._core.lr = _checks.non_negative("Adam", "lr", lr)
-
-    @property
-    def weight_decay(self) -> float:
-        """Weight decay; may be set."""
-        return self._core.weight_decay
-
-    @weight_decay.setter
-    def weight_decay(self, weight_decay: float) -> None:
-        self._core.weight_decay = _checks.non_negative("Adam", "weight_decay", weight_decay)
+        super().__init__(network, core)
 
     @property
     def betas(self) -> tuple[float, float]:
@@ -182,13 +156,6 @@ class Adam:
         core.weight_decay, core.decoupled = weight_decay, decoupled
         core.first_moment[...] = first
         core.second_moment[...] = second
-
-    # copy.copy keeps the network; a deep copy or pickle copies it, once for all that refer to it.
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._network,), self.state_dict()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.load_state_dict(state)
 
     def __repr__(self) -> str:
         return (

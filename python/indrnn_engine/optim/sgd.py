@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _checks, _core
 from ._state import check_array, check_keys, core_of
+from .base import Optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ __all__ = ["SGD"]
 _KEYS = ("optimizer", "lr", "momentum", "weight_decay", "nesterov", "velocity")
 
 
-class SGD:
+class SGD(Optimizer[_core.Sgd]):
     """Stochastic gradient descent on all parameters of a network.
 
     velocity = momentum * velocity + g;  w -= lr * velocity   (nesterov: w -= lr * (g + momentum *
@@ -57,7 +58,7 @@ class SGD:
     [0.5, 0.5]
     """
 
-    __slots__ = ("_core", "_network")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -67,41 +68,14 @@ class SGD:
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        self._core = _core.Sgd(
+        core = _core.Sgd(
             core_of("SGD", network),
             _checks.non_negative("SGD", "lr", lr),
             _checks.fraction("SGD", "momentum", momentum),
             _checks.non_negative("SGD", "weight_decay", weight_decay),
             _nesterov("SGD", nesterov, momentum),
         )
-        self._network = network
-
-    def step(self) -> None:
-        """Update the network's parameters from its gradients."""
-        self._core.step()
-
-    @property
-    def network(self) -> Network:
-        """The network it updates."""
-        return self._network
-
-    @property
-    def lr(self) -> float:
-        """Learning rate; may be set."""
-        return self._core.lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self._core.lr = _checks.non_negative("SGD", "lr", lr)
-
-    @property
-    def weight_decay(self) -> float:
-        """Weight decay; may be set."""
-        return self._core.weight_decay
-
-    @weight_decay.setter
-    def weight_decay(self, weight_decay: float) -> None:
-        self._core.weight_decay = _checks.non_negative("SGD", "weight_decay", weight_decay)
+        super().__init__(network, core)
 
     @property
     def momentum(self) -> float:
@@ -148,13 +122,6 @@ class SGD:
             nesterov,
         )
         core.velocity[...] = velocity
-
-    # copy.copy keeps the network; a deep copy or pickle copies it, once for all that refer to it.
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._network, self.lr), self.state_dict()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.load_state_dict(state)
 
     def __repr__(self) -> str:
         return (
