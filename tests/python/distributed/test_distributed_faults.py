@@ -28,7 +28,7 @@ OFTEN = ["--checkpoint-minutes", "0.000001"]
 
 def indrnn(ranks: int, *arguments: object, status: int | None = 0) -> str:
     """What `indrnn` says on stderr."""
-    return mpi_runs.run(ranks, "-m", "indrnn_engine", *arguments, status=status).stderr
+    return mpi_runs.run(ranks, FAULTS, "nothing", 0, 0, *arguments, status=status).stderr
 
 
 def faulty(
