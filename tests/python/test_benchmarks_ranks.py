@@ -106,3 +106,6 @@ def test_examples_for_clusters_use_options_that_exist() -> None:
                 options = set(re.findall(r"--[a-z-]+", line))
                 assert options <= {"--recipe", "--batch-size", "--run-dir", "--data-dir"}
     assert "smnist-plain6" in ie.recipes.names()
+    # Where the image has the command, and where its PATH does not reach.
+    assert "ENV PATH=/opt/indrnn/bin:" in (EXAMPLES / "Dockerfile").read_text()
+    assert "/opt/indrnn/bin/indrnn train" in (EXAMPLES / "mpijob.yaml").read_text()
