@@ -17,7 +17,7 @@ from benchmarks.native import ROOT
 from benchmarks.results import four_digits
 
 FILE = ROOT / "benchmarks" / "results" / "ranks.json"
-ROUNDS = 5
+ROUNDS = 3
 OVERLAPPED = ("smnist-plain6", "text-plain", "ptb-char-plain")
 FORMAT = 1
 
@@ -59,11 +59,10 @@ def measure_sums() -> dict[str, Any]:
 
 
 def measure_pixel() -> dict[str, Any]:
-    """Steps of one process with two threads and of two ranks with one, taking turns; overhead."""
-    found: dict[str, Any] = {"pixel": {"alone": {}, "ranks": {}}}
-    for _, (where, ranks, threads) in itertools.product(
-        range(ROUNDS), (("alone", None, 2), ("ranks", 2, 1))
-    ):
+    """Steps of one process with two threads, of two ranks and of four; overhead."""
+    ways = (("alone", None, 2), ("ranks", 2, 1), ("crowded", 4, 1))
+    found: dict[str, Any] = {"pixel": {where: {} for where, *_ in ways}}
+    for _, (where, ranks, threads) in itertools.product(range(ROUNDS), ways):
         for name, seconds in start(ranks, threads, "pixel", where).items():
             found["pixel"][where].setdefault(name, []).extend(seconds)
     return {**found, "overhead": start(1, 2, "overhead")}

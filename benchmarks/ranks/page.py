@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PAGE = ROOT / "docs" / "distributed.md"
 IMAGE = ROOT / "docs" / "images" / "ranks.png"
 SHOWN = ("pmnist-plain6", "ntu-cs-plain6", "adding-5000", "ptb-char-residual21")
-LEAST_SPEED, MOST_OVERHEAD = 0.9, 1.02
+LEAST_SPEED, MOST_OVERHEAD, MOST_CROWDED = 0.9, 1.02, 1.5
 PARTS = ("forward", "backward", "sum")
 GAMMA = 1 / 10e9  # seconds to add a byte of float32, about what one core's memory allows
 
@@ -35,13 +35,14 @@ def of_two_ranks(results: dict[str, Any]) -> tuple[float, float]:
     return fit(two["seconds"])
 
 
-def speeds(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Speed of two ranks over that of one process, and seconds through MPI over those without."""
+def speeds(results: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
+    """Speed of two ranks over one process; seconds through MPI, and of four ranks over two."""
     pixel, overhead = results["pixel"], results["overhead"]
     return {
         name: (
             min(pixel["alone"][name]) / min(pixel["ranks"][name]),
             min(overhead[name]["mpi"]) / min(overhead[name]["alone"]),
+            min(pixel["crowded"][name]) / min(pixel["ranks"][name]),
         )
         for name in pixel["alone"]
     }
@@ -50,9 +51,10 @@ def speeds(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
 def show_bars(results: dict[str, Any]) -> bool:
     """Print the bars; says whether all hold."""
     good = True
-    for name, (speed, overhead) in speeds(results).items():
-        holds = speed >= LEAST_SPEED and overhead <= MOST_OVERHEAD
+    for name, (speed, overhead, crowded) in speeds(results).items():
+        holds = speed >= LEAST_SPEED and overhead <= MOST_OVERHEAD and crowded <= MOST_CROWDED
         print(f"{name}: two ranks {speed:.2f} x (>= {LEAST_SPEED}), one rank {overhead:.3f} x time")
+        print(f"{name}: four ranks on two cores {crowded:.2f} x time (<= {MOST_CROWDED})")
         good &= holds
     return good
 
@@ -86,12 +88,14 @@ def sums_table(results: dict[str, Any]) -> str:
 def pixel_table(results: dict[str, Any]) -> str:
     """The bars."""
     rows = []
-    for name, (speed, overhead) in speeds(results).items():
-        seconds = [min(results["pixel"][where][name]) for where in ("alone", "ranks")]
+    for name, (speed, overhead, crowded) in speeds(results).items():
+        seconds = [min(results["pixel"][where][name]) for where in ("alone", "ranks", "crowded")]
         cells = [f"{1000 * value:.0f} ms" for value in seconds]
+        cells[2] += f", {crowded:.2f} times"
         rows.append([name, *cells, f"{speed:.2f}", f"{100 * (overhead - 1):+.1f} %"])
     heading = ["workload, 64 sequences in all", "one process, two threads"]
-    heading += ["two ranks of one thread", "speed of the ranks (≥ 0.9)"]
+    heading += ["two ranks of one thread", "four ranks on the two cores (≤ 1.5 times two)"]
+    heading += ["speed of two ranks (≥ 0.9)"]
     return markdown.table([*heading, "one rank through MPI (≤ +2 %)"], rows)
 
 

@@ -1,7 +1,7 @@
 """What is timed, started by `measure` in processes of its own, with mpiexec or without.
 
 allreduce      sums of growing size over all ranks
-pixel WHERE    training steps of the pixel workload, 64 sequences in all; "alone" or on "ranks"
+pixel WHERE    training steps of the pixel workload, 64 sequences in all; "alone", or on ranks
 overhead       the same on one rank, with MPI and without, taking turns
 gradients RECIPES  how long ranks sum gradients, beside forward and backward of their shares
 step RECIPES   training steps of recipes at growing batches, and what they would exchange
@@ -94,7 +94,7 @@ def timed(step: Callable[[], None], repeats: int, warming: int = 2) -> list[floa
 
 def pixel(where: str) -> dict[str, Any]:
     """Seconds of steps without and with batch norms."""
-    ranks = find("on" if where == "ranks" else "off")
+    ranks = find("off" if where == "alone" else "on")
     return {
         name: timed(pixel_step(ranks, norm=norm), 10)
         for name, norm in (("pixel", False), ("pixel+norm", True))
