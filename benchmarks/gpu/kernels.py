@@ -134,4 +134,8 @@ def measure(tiny: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure("--tiny" in sys.argv[1:])))
+    try:
+        answer = measure("--tiny" in sys.argv[1:])
+    except (WrongError, MemoryError, RuntimeError) as error:
+        answer = {"refused": str(error)}
+    print(json.dumps(answer))

@@ -142,6 +142,14 @@ def test_wrong_recurrences_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> Non
         kernels.check(z, dh, u)
 
 
+def test_a_device_that_fails_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CUDA_EMULATION_FAIL_AFTER", "20")
+    assert "cuda" in program.kernels(emulated=True)["refused"]
+    assert "recurrences by themselves: " in capsys.readouterr().out
+
+
 def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
     variables = {k: v for k, v in os.environ.items() if k != "INDRNN_CUDA_LIBRARY"}
     variables |= {"CUDA_VISIBLE_DEVICES": "", "INDRNN_CUDA_LIBRARY": str(tmp_path / "none.so")}
