@@ -4,7 +4,16 @@
 
 #include <cuda_runtime.h>
 
+#include "storage.hpp"
+
 namespace indrnn::cuda {
+
+// Between what is stored and what is computed with (storage.hpp); a float is rounded to the nearest bfloat16.
+template <class T>
+__device__ __forceinline__ T widen(T stored) {
+  return stored;
+}
+__device__ __forceinline__ float widen(__nv_bfloat16 stored) { return __bfloat162float(stored); }
 
 template <class T>
 __device__ __forceinline__ T load(const T* pointer) {
@@ -14,13 +23,18 @@ __device__ __forceinline__ T load(const T* pointer) {
   return *pointer;
 }
 
-// For what is read once: it does not push other data out of the cache.
+__device__ __forceinline__ float load(const __nv_bfloat16* pointer) {
+  return widen(load<__nv_bfloat16>(pointer));
+}
+
+// For what is read once: it does not push other data out of the cache. As it is stored: to widen it at once would be to
+// wait for it, and these loads run ahead of their use.
 template <class T>
 __device__ __forceinline__ T load_once(const T* pointer) {
 #ifdef __CUDACC__
   return __ldcs(pointer);
 #else
-  return load(pointer);
+  return load<T>(pointer);
 #endif
 }
 
@@ -30,7 +44,7 @@ __device__ __forceinline__ T load_constant(const T* pointer) {
 #ifdef __CUDACC__
   return __ldg(pointer);
 #else
-  return load(pointer);
+  return load<T>(pointer);
 #endif
 }
 
@@ -42,13 +56,8 @@ __device__ __forceinline__ void store(T* pointer, T value) {
   *pointer = value;
 }
 
-template <class T>
-__device__ __forceinline__ void store_once(T* pointer, T value) {
-#ifdef __CUDACC__
-  __stcs(pointer, value);
-#else
-  store(pointer, value);
-#endif
+__device__ __forceinline__ void store(__nv_bfloat16* pointer, float value) {
+  store<__nv_bfloat16>(pointer, __float2bfloat16_rn(value));
 }
 
 }  // namespace indrnn::cuda

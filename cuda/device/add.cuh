@@ -5,10 +5,10 @@
 
 namespace indrnn::cuda {
 
-template <class T>
+template <class S>
 struct Add {
-  const T *a, *b;  // [steps, B, F]
-  T* sum;          // [steps, B, F]; may be a or b
+  const S *a, *b;  // [steps, B, F]
+  S* sum;          // [steps, B, F]; may be a or b
   std::int64_t columns;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
 #pragma unroll 4

@@ -10,36 +10,76 @@
 namespace indrnn::cuda {
 namespace {
 
+// What stays a network's own when it changes how values are stored.
 template <class T>
+struct NetworkArrays {
+  NetworkArrays(const Graph& graph, const std::shared_ptr<Context>& context)
+      : parameters(context->allocate(flat_bytes(graph.parameter_elements))),
+        gradients(context->allocate(flat_bytes(graph.parameter_elements))),
+        buffers(context->allocate(flat_bytes(graph.buffer_elements))) {}
+
+  static std::size_t flat_bytes(std::int64_t elements) {
+    return static_cast<std::size_t>(elements) * sizeof(T);
+  }
+
+  std::shared_ptr<void> parameters, gradients, buffers;
+  DeviceNumbers<CallNumbers> numbers;
+};
+
+// float32 products of bfloat16 factors.
+constexpr int least_capability_of_bfloat16 = 8;
+
+void check_bfloat16(DType dtype, int device) {
+  if (dtype != DType::float32) {
+    throw InvalidArgument(std::string("[network] storage 'bfloat16' needs dtype float32, got ") +
+                          name_of(dtype));
+  }
+  int major = 0, minor = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+        "asking what the device has");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
+        "asking what the device has");
+  if (major >= least_capability_of_bfloat16) return;
+  throw DeviceError("[network] storage 'bfloat16' needs a GPU of compute capability 8.0 or later; 'cuda:" +
+                    std::to_string(device) + "' has " + std::to_string(major) + "." + std::to_string(minor));
+}
+
+// S: how values are stored; the caller's arrays, parameters and states are T.
+template <class S>
 class CudaExecutor : public Executor {
  public:
-  CudaExecutor(const Graph& graph, int device)
-      : graph_(graph),
-        context_(std::make_shared<Context>(device)),
-        parameters_(context_->allocate(flat_bytes(graph.parameter_elements))),
-        gradients_(context_->allocate(flat_bytes(graph.parameter_elements))),
-        buffers_(context_->allocate(flat_bytes(graph.buffer_elements))),
-        numbers_(std::make_unique<DeviceNumbers<CallNumbers>>()) {
-    for (const Node& node : graph.nodes) {
-      const CudaNode& entry = find_cuda_node(node.type);
-      if constexpr (std::is_same_v<T, float>) {
-        runners_.push_back(entry.make_float(graph, node));
-      } else {
-        runners_.push_back(entry.make_double(graph, node));
-      }
-    }
+  using T = Compute<S>;
+  using Arrays = NetworkArrays<T>;
+
+  CudaExecutor(const Graph& graph, std::shared_ptr<Context> context, std::shared_ptr<Arrays> arrays)
+      : graph_(graph), context_(std::move(context)), arrays_(std::move(arrays)) {
+    for (const Node& node : graph.nodes)
+      runners_.push_back(find_cuda_node(node.type).template make<S>(graph, node));
   }
 
   ~CudaExecutor() override { context_->settle(); }
 
-  TensorView parameters() override { return {parameters_.get(), {graph_.parameter_elements}, dtype_of<T>}; }
-  TensorView gradients() override { return {gradients_.get(), {graph_.parameter_elements}, dtype_of<T>}; }
-  TensorView buffers() override { return {buffers_.get(), {graph_.buffer_elements}, dtype_of<T>}; }
+  std::unique_ptr<Executor> with_storage(ValueStorage storage) override {
+    const DeviceGuard guard(context_->device_index());
+    if (storage == ValueStorage::full) return std::make_unique<CudaExecutor<T>>(graph_, context_, arrays_);
+    check_bfloat16(dtype_of<T>, context_->device_index());
+    if constexpr (std::is_same_v<T, float>)
+      return std::make_unique<CudaExecutor<__nv_bfloat16>>(graph_, context_, arrays_);
+    return nullptr;  // refused above
+  }
+
+  TensorView parameters() override {
+    return {arrays_->parameters.get(), {graph_.parameter_elements}, dtype_of<T>};
+  }
+  TensorView gradients() override {
+    return {arrays_->gradients.get(), {graph_.parameter_elements}, dtype_of<T>};
+  }
+  TensorView buffers() override { return {arrays_->buffers.get(), {graph_.buffer_elements}, dtype_of<T>}; }
   std::shared_ptr<DeviceContext> context() const override { return context_; }
 
   void forward(const ForwardCall& call) override {
     const DeviceGuard guard(context_->device_index());
-    Run<T>& run = start(call);
+    Run<S>& run = start(call);
     const Plan& plan = *run.plan;
     for (run.window = 0; run.window < plan.sizes.windows; ++run.window) forward_segments(run, true);
     run.window = 0;
@@ -54,7 +94,7 @@ class CudaExecutor : public Executor {
 
   void backward(const BackwardCall& call) override {
     const DeviceGuard guard(context_->device_index());
-    Run<T>& run = kept_run_;
+    Run<S>& run = kept_run_;
     start_backward(run, call);
     backward_segments(run, false);
     const std::int64_t windows = run.plan->sizes.windows;
@@ -86,10 +126,9 @@ class CudaExecutor : public Executor {
   }
 
  private:
-  static std::size_t flat_bytes(std::int64_t elements) {
-    return static_cast<std::size_t>(elements) * sizeof(T);
-  }
+  static std::size_t flat_bytes(std::int64_t elements) { return Arrays::flat_bytes(elements); }
 
+  // Of the caller's array.
   std::size_t value_bytes(int id, std::int64_t time_steps, std::int64_t batch) const {
     const Value& value = graph_.values[static_cast<std::size_t>(id)];
     const std::size_t element = value.indices ? sizeof(std::int64_t) : sizeof(T);
@@ -97,16 +136,16 @@ class CudaExecutor : public Executor {
   }
 
   Plan make(Mode mode, std::int64_t time_steps, std::int64_t batch, std::int64_t window_batch) const {
-    return make_plan(graph_, mode, time_steps, batch, window_batch, sizeof(T), context_->limits(),
-                     [&](int node, const Sizes& sizes, Mode of_plan) {
+    return make_plan(graph_, mode, time_steps, batch, window_batch, {sizeof(S), sizeof(T)},
+                     context_->limits(), [&](int node, const Sizes& sizes, Mode of_plan) {
                        return runners_[static_cast<std::size_t>(node)]->bytes(sizes, of_plan);
                      });
   }
 
-  Run<T>& start(const ForwardCall& call) {
+  Run<S>& start(const ForwardCall& call) {
     // A prediction between a training forward and its backward must leave the latter's memory alone.
     PreparedPlans& prepared = call.mode.keep ? kept_ : passing_;
-    Run<T>& run = call.mode.keep ? kept_run_ : passing_run_;
+    Run<S>& run = call.mode.keep ? kept_run_ : passing_run_;
     run = {};
     const Plan& plan =
         prepared.prepare(*context_, {call.mode, call.time_steps, call.batch, call.window_batch},
@@ -116,10 +155,10 @@ class CudaExecutor : public Executor {
     run.memory = prepared.memory();
     run.context = context_.get();
     run.stream = context_->queue();
-    run.parameters = static_cast<const T*>(parameters_.get());
-    run.gradients = static_cast<T*>(gradients_.get());
-    run.buffers = static_cast<T*>(buffers_.get());
-    run.numbers = numbers_->get();
+    run.parameters = static_cast<const T*>(arrays_->parameters.get());
+    run.gradients = static_cast<T*>(arrays_->gradients.get());
+    run.buffers = static_cast<T*>(arrays_->buffers.get());
+    run.numbers = arrays_->numbers.get();
     run.ranks = call.ranks;
     run.host_numbers = &host_numbers_;
     run.y = call.y;
@@ -130,7 +169,7 @@ class CudaExecutor : public Executor {
     return run;
   }
 
-  void bring_inputs(Run<T>& run, const ForwardCall& call) {
+  void bring_inputs(Run<S>& run, const ForwardCall& call) {
     const Plan& plan = *run.plan;
     StagingIn& in = context_->in();
     const std::size_t x_bytes = value_bytes(graph_.input, call.time_steps, call.batch);
@@ -174,7 +213,7 @@ class CudaExecutor : public Executor {
                           .forwards = call.forwards,
                           .start_step = call.start_step,
                           .first_sample = call.first_sample};
-    numbers_->write(*context_, [now, call, first = true](CallNumbers& numbers) mutable {
+    arrays_->numbers.write(*context_, [now, call, first = true](CallNumbers& numbers) mutable {
       numbers = now;
       if (!first && call.network_forwards != nullptr) {
         numbers.seed = *call.network_seed;
@@ -184,7 +223,7 @@ class CudaExecutor : public Executor {
     });
   }
 
-  void start_backward(Run<T>& run, const BackwardCall& call) {
+  void start_backward(Run<S>& run, const BackwardCall& call) {
     const std::int64_t time_steps = run.plan->sizes.time_steps, batch = run.plan->sizes.batch;
     const std::size_t dy_bytes = value_bytes(graph_.output, time_steps, batch);
     const std::size_t dx_bytes = value_bytes(graph_.input, time_steps, batch);
@@ -202,13 +241,13 @@ class CudaExecutor : public Executor {
     return pointer == nullptr || bytes == 0 || is_device_pointer(pointer) ? 0 : bytes;
   }
 
-  void forward_segments(Run<T>& run, bool sequence) {
+  void forward_segments(Run<S>& run, bool sequence) {
     for (const Segment& segment : run.plan->program.segments) {
       if (segment.sequence == sequence) run_all(run, segment.forward);
     }
   }
 
-  void backward_segments(Run<T>& run, bool sequence) {
+  void backward_segments(Run<S>& run, bool sequence) {
     const auto& segments = run.plan->program.segments;
     if (!sequence) run.window = 0;
     for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
@@ -216,10 +255,10 @@ class CudaExecutor : public Executor {
     }
   }
 
-  void run_all(Run<T>& run, const std::vector<Instruction>& instructions) {
+  void run_all(Run<S>& run, const std::vector<Instruction>& instructions) {
     if (!context_->capturing()) check_interrupt();
     for (const Instruction& instruction : instructions) {
-      const Runner<T>& runner = *runners_[static_cast<std::size_t>(instruction.node)];
+      const Runner<S>& runner = *runners_[static_cast<std::size_t>(instruction.node)];
       if (instruction.direction == Direction::backward) {
         runner.backward(run);
       } else if (!run.again || !runner.leaves_time()) {
@@ -230,12 +269,11 @@ class CudaExecutor : public Executor {
 
   const Graph& graph_;
   std::shared_ptr<Context> context_;
-  std::shared_ptr<void> parameters_, gradients_, buffers_;
-  std::unique_ptr<DeviceNumbers<CallNumbers>> numbers_;
+  std::shared_ptr<Arrays> arrays_;
   HostNumbers host_numbers_;
-  std::vector<std::unique_ptr<Runner<T>>> runners_;
+  std::vector<std::unique_ptr<Runner<S>>> runners_;
   PreparedPlans kept_, passing_;
-  Run<T> kept_run_, passing_run_;
+  Run<S> kept_run_, passing_run_;
 };
 
 }  // namespace
@@ -249,7 +287,10 @@ std::unique_ptr<Executor> make_executor(const Graph& graph, DType dtype, int dev
   }
   const DeviceGuard guard(device_index);
   return dispatch_float(dtype, [&](auto zero) -> std::unique_ptr<Executor> {
-    return std::make_unique<CudaExecutor<decltype(zero)>>(graph, device_index);
+    using T = decltype(zero);
+    const auto context = std::make_shared<Context>(device_index);
+    return std::make_unique<CudaExecutor<T>>(graph, context,
+                                             std::make_shared<NetworkArrays<T>>(graph, context));
   });
 }
 

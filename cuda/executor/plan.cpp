@@ -23,8 +23,8 @@ std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / align
 
 class PlanMaker {
  public:
-  PlanMaker(const Graph& graph, std::size_t element_bytes, Plan& plan)
-      : graph_(graph), element_bytes_(element_bytes), plan_(plan) {}
+  PlanMaker(const Graph& graph, ElementBytes element, Plan& plan)
+      : graph_(graph), element_(element), plan_(plan) {}
 
   void place_values() {
     number_steps();
@@ -65,17 +65,18 @@ class PlanMaker {
       const bool all = plan_.node_strides.back() > 0;
       plan_.node_memory.push_back(
           take_array(all ? workspace_bytes(sizes.windows, plan_.node_strides.back()) : bytes.kept));
+      plan_.node_common.push_back(take_array(bytes.common));
       scratch = std::max(scratch, bytes.scratch);
     }
     for (const StateSlot& state : graph_.states) {
       plan_.state_offsets.push_back(plan_.state_elements);
       plan_.state_elements += static_cast<std::int64_t>(workspace_bytes(sizes.batch, state.features));
     }
-    plan_.states = take_array(workspace_bytes(sizes.windows + 1, plan_.state_elements, element_bytes_));
+    plan_.states = take_array(workspace_bytes(sizes.windows + 1, plan_.state_elements, element_.computed));
     if (plan_.program.mode.keep)
-      plan_.state_gradients = take_array(workspace_bytes(plan_.state_elements, element_bytes_));
+      plan_.state_gradients = take_array(workspace_bytes(plan_.state_elements, element_.computed));
     if (plan_.runs_windows_again()) {
-      const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_bytes_;
+      const std::size_t element = graph_.takes_indices() ? sizeof(std::int64_t) : element_.computed;
       plan_.inputs = take_array(workspace_bytes(sizes.time_steps, sizes.batch, graph_.input_size, element));
     }
     plan_.lengths = take_array(workspace_bytes(sizes.batch, sizeof(std::int64_t)));
@@ -136,7 +137,7 @@ class PlanMaker {
   std::size_t window_bytes(const Storage& storage) const {
     const std::int64_t steps = storage.sequence ? plan_.sizes.window_steps : 1;
     return round_up(workspace_bytes(steps, plan_.sizes.batch, storage.features,
-                                    storage.indices ? sizeof(std::int64_t) : element_bytes_));
+                                    storage.indices ? sizeof(std::int64_t) : element_.stored));
   }
 
   // What is full lives on from one pass to the next; the rest lives in each pass for itself. Where all nodes run once for
@@ -160,7 +161,7 @@ class PlanMaker {
   }
 
   const Graph& graph_;
-  std::size_t element_bytes_;
+  ElementBytes element_;
   Plan& plan_;
   int steps_ = 0;
   std::vector<Lives> lives_;  // by storage
@@ -200,7 +201,7 @@ void cut_windows(const Graph& graph, const Program& program, std::int64_t window
 }  // namespace
 
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::int64_t window_batch, std::size_t element_bytes, const DeviceLimits& device,
+               std::int64_t window_batch, ElementBytes element, const DeviceLimits& device,
                const NodeBytesOf& node_bytes) {
   Plan plan;
   plan.program = make_program(graph, mode);
@@ -208,9 +209,9 @@ Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int6
                 .batch = batch,
                 .multiprocessors = device.multiprocessors,
                 .scan = scan_policy_of_environment()};
-  cut_windows(graph, plan.program, window_batch, static_cast<std::int64_t>(element_bytes), device,
+  cut_windows(graph, plan.program, window_batch, static_cast<std::int64_t>(element.stored), device,
               plan.sizes);
-  PlanMaker maker(graph, element_bytes, plan);
+  PlanMaker maker(graph, element, plan);
   maker.place_values();
   maker.place_rest(node_bytes);
   return plan;

@@ -33,6 +33,7 @@ struct Sizes {
 struct NodeBytes {
   std::size_t kept = 0;     // from forward to backward
   std::size_t scratch = 0;  // inside one pass over the node
+  std::size_t common = 0;   // from forward to backward, one for all windows
 };
 
 struct Plan {
@@ -40,7 +41,7 @@ struct Plan {
   Sizes sizes;
   // By value, in bytes from the workspace. What is not kept may lie in different places in the two passes.
   std::vector<std::size_t> forward_values, backward_values, gradients;
-  std::vector<std::size_t> node_memory;  // by node
+  std::vector<std::size_t> node_memory, node_common;  // by node
   // From a window's part to the next window's, in bytes; 0 for what all windows use in turn.
   std::vector<std::size_t> value_strides, node_strides;
   std::vector<std::int64_t> state_offsets;  // by state: first element in a flat state, as in indrnn::State
@@ -58,10 +59,15 @@ struct Plan {
   bool runs_windows_again() const { return sizes.windows > 1 && program.mode.keep && program.mode.recompute; }
 };
 
+// Of one number: of a value between nodes, and of the caller's arrays and the states (storage.hpp).
+struct ElementBytes {
+  std::size_t stored, computed;
+};
+
 using NodeBytesOf = std::function<NodeBytes(int node, const Sizes&, Mode)>;
 // window_batch: see ForwardCall.
 Plan make_plan(const Graph& graph, Mode mode, std::int64_t time_steps, std::int64_t batch,
-               std::int64_t window_batch, std::size_t element_bytes, const DeviceLimits& device,
+               std::int64_t window_batch, ElementBytes element, const DeviceLimits& device,
                const NodeBytesOf& node_bytes);
 
 // JSON, for `indrnn info` and for tests.

@@ -11,6 +11,7 @@
 #include "plan/ranks.hpp"
 #include "runtime/context.hpp"
 #include "runtime/host_numbers.hpp"
+#include "storage.hpp"
 
 namespace indrnn::cuda {
 
@@ -33,8 +34,10 @@ struct Rows {
   INDRNN_HOST_DEVICE std::int64_t elements() const { return steps * batch * features; }
 };
 
-template <class T>
+template <class S>
 struct Run {
+  using T = Compute<S>;
+
   const Graph* graph = nullptr;
   const Plan* plan = nullptr;
   std::byte* memory = nullptr;
@@ -73,9 +76,9 @@ struct Run {
             .first_step = value.sequence ? first_step() : 0,
             .lengths = lengths};
   }
-  T* value(int id) const { return pointer<T>(places(id)); }
+  S* value(int id) const { return pointer<S>(places(id)); }
   std::int64_t* indices(int id) const { return pointer<std::int64_t>(places(id)); }
-  T* gradient(int id) const { return pointer<T>(plan->gradients[static_cast<std::size_t>(id)]); }
+  S* gradient(int id) const { return pointer<S>(plan->gradients[static_cast<std::size_t>(id)]); }
   // False for the network's input when nobody asked for dx.
   bool gradient_wanted(int id) const { return id != graph->input || dx != nullptr; }
 
@@ -119,6 +122,11 @@ struct Run {
     const auto at = static_cast<std::size_t>(node);
     return pointer<Element>(plan->node_memory[at] +
                             static_cast<std::size_t>(window) * plan->node_strides[at]);
+  }
+  // The same for all windows.
+  template <class Element>
+  Element* node_common(int node) const {
+    return pointer<Element>(plan->node_common[static_cast<std::size_t>(node)]);
   }
   template <class Element>
   Element* scratch() const {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "executor/run.hpp"
@@ -11,17 +12,17 @@
 
 namespace indrnn::cuda {
 
-template <class T>
+template <class S>
 class Runner {
  public:
   Runner(const Graph& graph, const Node& node) : graph_(graph), node_(node) {}
   virtual ~Runner() = default;
 
   // Reads the node's inputs, WRITES its outputs.
-  virtual void forward(Run<T>& run) const = 0;
+  virtual void forward(Run<S>& run) const = 0;
   // Reads the gradients of its outputs, WRITES those of its inputs, ADDS to those of its parameters. Windows come in
   // reverse order of time.
-  virtual void backward(Run<T>& run) const = 0;
+  virtual void backward(Run<S>& run) const = 0;
   virtual NodeBytes bytes(const Sizes&, Mode) const { return {}; }
 
   // Whether the node's output belongs to whole sequences, or to the caller: it is made once, not again with each window.
@@ -37,11 +38,19 @@ class Runner {
   const Node& node_;
 };
 
-// How the backend runs one type of node, for both element types.
+// How the backend runs one type of node, by how values are stored.
 struct CudaNode {
   const char* type;
   std::unique_ptr<Runner<float>> (*make_float)(const Graph&, const Node&);
   std::unique_ptr<Runner<double>> (*make_double)(const Graph&, const Node&);
+  std::unique_ptr<Runner<__nv_bfloat16>> (*make_bfloat16)(const Graph&, const Node&);
+
+  template <class S>
+  std::unique_ptr<Runner<S>> make(const Graph& graph, const Node& node) const {
+    if constexpr (std::is_same_v<S, float>) return make_float(graph, node);
+    if constexpr (std::is_same_v<S, double>) return make_double(graph, node);
+    if constexpr (std::is_same_v<S, __nv_bfloat16>) return make_bfloat16(graph, node);
+  }
 };
 
 template <template <class> class RunnerType>
@@ -52,6 +61,9 @@ CudaNode cuda_node(const char* type) {
           },
           [](const Graph& graph, const Node& node) -> std::unique_ptr<Runner<double>> {
             return std::make_unique<RunnerType<double>>(graph, node);
+          },
+          [](const Graph& graph, const Node& node) -> std::unique_ptr<Runner<__nv_bfloat16>> {
+            return std::make_unique<RunnerType<__nv_bfloat16>>(graph, node);
           }};
 }
 

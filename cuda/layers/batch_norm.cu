@@ -39,9 +39,10 @@ struct NormMemory {
   }
 };
 
-template <class T>
+template <class S>
 struct RealRows {
-  const T* x;
+  using T = Compute<S>;
+  const S* x;
   Rows rows;
   __device__ bool is_real(std::int64_t row) const {
     if (rows.lengths == nullptr) return true;
@@ -123,10 +124,11 @@ struct UseRunning {
   }
 };
 
-template <class T>
+template <class S>
 struct ScaleOffset {
-  const T* x;
-  T* y;
+  using T = Compute<S>;
+  const S* x;
+  S* y;
   const T *scale, *offset;
   std::int64_t columns, features;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
@@ -138,10 +140,12 @@ struct ScaleOffset {
 };
 
 // Sums of dy and dy (x - mean) over the real rows.
-template <class T>
+template <class S>
 struct GradientTerm {
-  RealRows<T> x;
-  const T *dy, *mean;
+  using T = Compute<S>;
+  RealRows<S> x;
+  const S* dy;
+  const T* mean;
   __device__ void operator()(std::int64_t row, std::int64_t column, T* sums) const {
     if (!x.is_real(row)) return;
     const T gradient = load(dy + row * x.rows.features + column);
@@ -182,10 +186,11 @@ struct SetFactors {
   }
 };
 
-template <class T>
+template <class S>
 struct NormGradient {
-  const T *dy, *x;
-  T* dx;
+  using T = Compute<S>;
+  const S *dy, *x;
+  S* dx;
   NormMemory<T> m;
   Rows rows;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
@@ -202,14 +207,16 @@ struct NormGradient {
   }
 };
 
-template <class T>
-class BatchNorm : public Runner<T> {
+template <class S>
+class BatchNorm : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   BatchNorm(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
+      : Runner<S>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
 
  protected:
-  NormMemory<T> memory(const Run<T>& run, int statistics_node) const {
+  NormMemory<T> memory(const Run<S>& run, int statistics_node) const {
     return {run.template node_memory<double>(statistics_node), this->input_value().features};
   }
 
@@ -217,10 +224,12 @@ class BatchNorm : public Runner<T> {
 };
 
 // Finds the statistics; all of backward.
-template <class T>
-class Statistics : public BatchNorm<T> {
+template <class S>
+class Statistics : public BatchNorm<S> {
+  using T = Compute<S>;
+
  public:
-  using BatchNorm<T>::BatchNorm;
+  using BatchNorm<S>::BatchNorm;
 
   NodeBytes bytes(const Sizes& sizes, Mode) const override {
     const std::int64_t features = this->input_value().features, rows = this->steps(sizes) * sizes.batch;
@@ -228,7 +237,7 @@ class Statistics : public BatchNorm<T> {
             .scratch = std::max(moments_bytes(rows, features), column_sums_bytes(rows, features, 2))};
   }
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     if (run.backward_pass) return;
     const Rows rows = run.rows(this->node_.inputs[0]);
     const SetFeature<T> set{this->memory(run, this->node_.index),
@@ -240,52 +249,54 @@ class Statistics : public BatchNorm<T> {
                             this->spec_.epsilon};
     if (run.ranks != nullptr) {
       launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
-                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, KeepMoments<T>{set.m},
+                        RealRows<S>{run.value(this->node_.inputs[0]), rows}, KeepMoments<T>{set.m},
                         run.template scratch<double>());
       run.join_moments_of_ranks(1, rows.features, set.m.count);
       launch_columns("batch_norm_of_ranks", run.stream, rows.features, UseKept<T>{set});
     } else if (run.mode().training) {
       launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
-                        RealRows<T>{run.value(this->node_.inputs[0]), rows}, set,
+                        RealRows<S>{run.value(this->node_.inputs[0]), rows}, set,
                         run.template scratch<double>());
     } else {
       launch_columns("batch_norm_running", run.stream, rows.features, UseRunning<T>{set});
     }
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const NormMemory<T> m = this->memory(run, this->node_.index);
-    const T* x = run.value(this->node_.inputs[0]);
-    const T* dy = run.gradient(this->node_.outputs[0]);
+    const S* x = run.value(this->node_.inputs[0]);
+    const S* dy = run.gradient(this->node_.outputs[0]);
     const FinishGradient<T> finish{m, run.parameter(this->node_.parameters[0]),
                                    run.parameter_gradient(this->node_.parameters[0]),
                                    run.parameter_gradient(this->node_.parameters[1]), run.ranks == nullptr};
     launch_column_sums<2, T>("batch_norm_gradient_sums", run.stream, rows.count(), rows.features,
-                             GradientTerm<T>{{x, rows}, dy, m.mean}, finish, run.template scratch<double>());
+                             GradientTerm<S>{{x, rows}, dy, m.mean}, finish, run.template scratch<double>());
     if (run.ranks != nullptr) {
       run.sum_over_ranks(m.means, 2 * rows.features);
       launch_columns("batch_norm_factors_of_ranks", run.stream, rows.features, SetFactors<T>{finish});
     }
     launch_walk("batch_norm_backward", run.stream, rows,
-                NormGradient<T>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
+                NormGradient<S>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
   }
 };
 
-template <class T>
-class Apply : public BatchNorm<T> {
- public:
-  using BatchNorm<T>::BatchNorm;
+template <class S>
+class Apply : public BatchNorm<S> {
+  using T = Compute<S>;
 
-  void forward(Run<T>& run) const override {
+ public:
+  using BatchNorm<S>::BatchNorm;
+
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const NormMemory<T> m = this->memory(run, this->node_.index - 1);
     launch_walk("batch_norm_forward", run.stream, rows,
-                ScaleOffset<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale,
+                ScaleOffset<S>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale,
                                m.offset, rows.columns(), rows.features});
   }
 
-  void backward(Run<T>&) const override {}
+  void backward(Run<S>&) const override {}
 };
 
 }  // namespace

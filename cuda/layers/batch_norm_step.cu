@@ -50,10 +50,11 @@ struct RunningRow {
 };
 
 // What all kernels read. Threads are (step, feature) columns.
-template <class T>
+template <class S>
 struct StepNorm {
+  using T = Compute<S>;
   Rows rows;
-  const T* x;  // [steps, B, F]
+  const S* x;  // [steps, B, F]
   StepMemory<T> m;
   const T *weight, *bias;
   T *running_mean, *running_variance;
@@ -70,9 +71,10 @@ struct StepNorm {
 };
 
 // Mean, variance and 1 / deviation of each step, from the counts, means and squares that are kept.
-template <class T>
+template <class S>
 struct UseKept {
-  StepNorm<T> n;
+  using T = Compute<S>;
+  StepNorm<S> n;
   __device__ void operator()(std::int64_t index) const {
     use(index, load(n.m.counts + index / n.rows.features), load(n.m.sums + index),
         load(n.m.products + index));
@@ -87,9 +89,10 @@ struct UseKept {
 };
 
 // The same from the samples; or no more than those counts, means and squares, for the sums over ranks.
-template <class T>
+template <class S>
 struct FindStatistics {
-  StepNorm<T> n;
+  using T = Compute<S>;
+  StepNorm<S> n;
   bool alone;
   __device__ void operator()(std::int64_t index) const {
     const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
@@ -116,16 +119,17 @@ struct FindStatistics {
     const double mean = static_cast<double>(shift) + sum / divisor;
     const double squares = square - sum * sum / divisor;
     if (f == 0) store(n.m.counts + step, count);
-    if (alone) return UseKept<T>{n}.use(index, count, mean, squares);
+    if (alone) return UseKept<S>{n}.use(index, count, mean, squares);
     store(n.m.sums + index, mean);
     store(n.m.products + index, squares);
   }
 };
 
 // The running statistics of a step; steps beyond the table share its last row, in order.
-template <class T>
+template <class S>
 struct Follow {
-  StepNorm<T> n;
+  using T = Compute<S>;
+  StepNorm<S> n;
   double momentum;
   __device__ void operator()(std::int64_t index) const {
     const std::int64_t features = n.rows.features, first = index / features, f = index - first * features;
@@ -149,10 +153,11 @@ struct Follow {
   }
 };
 
-template <class T>
+template <class S>
 struct ApplyStatistics {
-  StepNorm<T> n;
-  T* y;
+  using T = Compute<S>;
+  StepNorm<S> n;
+  S* y;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t f = column % n.rows.features;
     const T weight = load_constant(n.weight + f), bias = load_constant(n.bias + f);
@@ -166,11 +171,12 @@ struct ApplyStatistics {
 };
 
 // dx from the sums over the samples. It may lie over dy.
-template <class T>
+template <class S>
 struct UseGradientSums {
-  StepNorm<T> n;
-  const T* dy;
-  T* dx;
+  using T = Compute<S>;
+  StepNorm<S> n;
+  const S* dy;
+  S* dx;
   __device__ void operator()(std::int64_t index) const {
     use(index, load(n.m.counts + index / n.rows.features), load(n.m.sums + index),
         load(n.m.products + index));
@@ -193,12 +199,13 @@ struct UseGradientSums {
 };
 
 // The sums, and dx where they are those of all.
-template <class T>
+template <class S>
 struct StepGradient {
-  UseGradientSums<T> then;
+  using T = Compute<S>;
+  UseGradientSums<S> then;
   bool alone;
   __device__ void operator()(std::int64_t index) const {
-    const StepNorm<T>& n = then.n;
+    const StepNorm<S>& n = then.n;
     const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
     const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
     double count = 0.0, sum = 0.0, product = 0.0;
@@ -228,14 +235,16 @@ struct ParameterTerm {
   }
 };
 
-template <class T>
-class StepNormRunner : public Runner<T> {
+template <class S>
+class StepNormRunner : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   StepNormRunner(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
+      : Runner<S>(graph, node), spec_(read_spec<nn::BatchNorm>(node.spec, node.path)) {}
 
  protected:
-  StepNorm<T> norm(const Run<T>& run, int statistics_node) const {
+  StepNorm<S> norm(const Run<S>& run, int statistics_node) const {
     const Rows rows = run.rows(this->node_.inputs[0]);
     return {rows,
             run.value(this->node_.inputs[0]),
@@ -252,10 +261,12 @@ class StepNormRunner : public Runner<T> {
   nn::BatchNorm spec_;
 };
 
-template <class T>
-class StepStatistics : public StepNormRunner<T> {
+template <class S>
+class StepStatistics : public StepNormRunner<S> {
+  using T = Compute<S>;
+
  public:
-  using StepNormRunner<T>::StepNormRunner;
+  using StepNormRunner<S>::StepNormRunner;
 
   NodeBytes bytes(const Sizes& sizes, Mode) const override {
     const std::int64_t features = this->input_value().features;
@@ -263,28 +274,28 @@ class StepStatistics : public StepNormRunner<T> {
             .scratch = column_sums_bytes(sizes.window_steps, features, 2)};
   }
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     if (run.backward_pass) return;
-    const StepNorm<T> n = this->norm(run, this->node_.index);
+    const StepNorm<S> n = this->norm(run, this->node_.index);
     const bool alone = run.ranks == nullptr;
     const std::int64_t count = n.rows.batch == 0 && alone ? 0 : n.rows.steps * n.rows.features;
-    launch_columns("batch_norm_step_statistics", run.stream, count, FindStatistics<T>{n, alone});
+    launch_columns("batch_norm_step_statistics", run.stream, count, FindStatistics<S>{n, alone});
     if (!alone) {
       run.join_moments_of_ranks(n.rows.steps, n.rows.features, n.m.counts);
-      launch_columns("batch_norm_step_of_ranks", run.stream, count, UseKept<T>{n});
+      launch_columns("batch_norm_step_of_ranks", run.stream, count, UseKept<S>{n});
     }
     if (!n.training || run.again) return;
-    launch_columns("batch_norm_step_running", run.stream, count, Follow<T>{n, this->spec_.momentum});
+    launch_columns("batch_norm_step_running", run.stream, count, Follow<S>{n, this->spec_.momentum});
   }
 
-  void backward(Run<T>& run) const override {
-    const StepNorm<T> n = this->norm(run, this->node_.index);
+  void backward(Run<S>& run) const override {
+    const StepNorm<S> n = this->norm(run, this->node_.index);
     const bool alone = run.ranks == nullptr;
     if (n.rows.steps == 0 || (n.rows.batch == 0 && alone)) return;
     const std::int64_t count = n.rows.steps * n.rows.features;
-    const UseGradientSums<T> use{n, run.gradient(this->node_.outputs[0]),
+    const UseGradientSums<S> use{n, run.gradient(this->node_.outputs[0]),
                                  run.gradient(this->node_.inputs[0])};
-    launch_columns("batch_norm_step_backward", run.stream, count, StepGradient<T>{use, alone});
+    launch_columns("batch_norm_step_backward", run.stream, count, StepGradient<S>{use, alone});
     launch_column_sums<2, double>("batch_norm_step_gradients", run.stream, n.rows.steps, n.rows.features,
                                   ParameterTerm<T>{n.m, n.rows.features},
                                   AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
@@ -296,18 +307,20 @@ class StepStatistics : public StepNormRunner<T> {
   }
 };
 
-template <class T>
-class StepApply : public StepNormRunner<T> {
- public:
-  using StepNormRunner<T>::StepNormRunner;
+template <class S>
+class StepApply : public StepNormRunner<S> {
+  using T = Compute<S>;
 
-  void forward(Run<T>& run) const override {
-    const StepNorm<T> n = this->norm(run, this->node_.index - 1);
+ public:
+  using StepNormRunner<S>::StepNormRunner;
+
+  void forward(Run<S>& run) const override {
+    const StepNorm<S> n = this->norm(run, this->node_.index - 1);
     launch_walk("batch_norm_step_forward", run.stream, n.rows,
-                ApplyStatistics<T>{n, run.value(this->node_.outputs[0])});
+                ApplyStatistics<S>{n, run.value(this->node_.outputs[0])});
   }
 
-  void backward(Run<T>&) const override {}
+  void backward(Run<S>&) const override {}
 };
 
 }  // namespace

@@ -7,10 +7,11 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class T>
+template <class S>
 struct TurnRound {
-  const T* from;
-  T* to;
+  using T = Compute<S>;
+  const S* from;
+  S* to;
   Rows rows;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t valid = valid_steps(rows, column / rows.features), stride = rows.columns();
@@ -21,27 +22,27 @@ struct TurnRound {
 };
 
 // All of the sequence must be there before its end can be read; on the device it is.
-template <class T>
-class Collect : public Runner<T> {
+template <class S>
+class Collect : public Runner<S> {
  public:
-  using Runner<T>::Runner;
-  void forward(Run<T>&) const override {}
-  void backward(Run<T>&) const override {}
+  using Runner<S>::Runner;
+  void forward(Run<S>&) const override {}
+  void backward(Run<S>&) const override {}
 };
 
-template <class T>
-class Turn : public Runner<T> {
+template <class S>
+class Turn : public Runner<S> {
  public:
-  using Runner<T>::Runner;
+  using Runner<S>::Runner;
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     launch_walk("reverse_forward", run.stream, run.rows(this->node_.inputs[0]),
-                TurnRound<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]),
+                TurnRound<S>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]),
                              run.rows(this->node_.inputs[0])});
   }
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     launch_walk("reverse_backward", run.stream, run.rows(this->node_.inputs[0]),
-                TurnRound<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
+                TurnRound<S>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
                              run.rows(this->node_.inputs[0])});
   }
 };

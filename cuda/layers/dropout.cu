@@ -10,10 +10,11 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class T>
+template <class S>
 struct MultiplyMask {
-  const T* x;  // [steps, B, F]
-  T* y;
+  using T = Compute<S>;
+  const S* x;  // [steps, B, F]
+  S* y;
   std::int64_t columns, features;
   Chance dropped;
   T kept;  // 1 / (1 - p)
@@ -27,30 +28,32 @@ struct MultiplyMask {
   }
 };
 
-template <class T>
-class Dropout : public Runner<T> {
+template <class S>
+class Dropout : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   Dropout(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node), p_(read_spec<nn::Dropout>(node.spec, node.path).p) {}
+      : Runner<S>(graph, node), p_(read_spec<nn::Dropout>(node.spec, node.path).p) {}
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     apply("dropout_forward", run, run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]));
   }
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     apply("dropout_backward", run, run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]));
   }
 
  private:
-  void apply(const char* name, Run<T>& run, const T* from, T* to) const {
+  void apply(const char* name, Run<S>& run, const S* from, S* to) const {
     const Rows rows = run.rows(this->node_.inputs[0]);
     if (run.mode().training && p_ > 0.0) {
       const Chance dropped{run.numbers, Purpose::dropout, static_cast<std::uint32_t>(this->node_.index),
                            static_cast<float>(p_)};
       const T kept = T(1) / (T(1) - static_cast<T>(p_));
       launch_walk(name, run.stream, rows,
-                  MultiplyMask<T>{from, to, rows.columns(), rows.features, dropped, kept});
+                  MultiplyMask<S>{from, to, rows.columns(), rows.features, dropped, kept});
     } else if (from != to && rows.elements() > 0) {
-      check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(rows.elements()) * sizeof(T),
+      check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(rows.elements()) * sizeof(S),
                             cudaMemcpyDeviceToDevice, run.stream),
             "copying on the device");
     }

@@ -30,10 +30,11 @@ struct Factor {
 
 constexpr int warps = 4;
 
-template <class T>
+template <class S>
 __global__ void __launch_bounds__(32 * warps)
     embedding_forward(const std::int64_t* indices, std::int64_t rows, std::int64_t num, std::int64_t size,
-                      const T* table, Factor<T> factor, T* y) {
+                      const Compute<S>* table, Factor<Compute<S>> factor, S* y) {
+  using T = Compute<S>;
   const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
   if (row >= rows) return;
   const std::int64_t index = load(indices + row);
@@ -53,10 +54,11 @@ std::int64_t count_runs(std::int64_t rows, std::int64_t table_bytes) {
                                   std::max<std::int64_t>(1, std::min<std::int64_t>(room, 65535)));
 }
 
-template <class T>
+template <class S>
 struct EmbeddingGradient {
+  using T = Compute<S>;
   const std::int64_t* indices;  // [rows of the batch]
-  const T* dy;                  // [rows of the batch, size]
+  const S* dy;                  // [rows of the batch, size]
   Rows rows;                    // of indices
   std::int64_t size, per_run;
   Factor<T> factor;
@@ -64,8 +66,9 @@ struct EmbeddingGradient {
   T* partial;   // [runs, num, size]
 };
 
-template <class T>
-__global__ void __launch_bounds__(threads) embedding_backward(EmbeddingGradient<T> g) {
+template <class S>
+__global__ void __launch_bounds__(threads) embedding_backward(EmbeddingGradient<S> g) {
+  using T = Compute<S>;
   // A bit for each row that is this block's.
   unsigned* own = shared_array<unsigned, threads / 32, struct OwnRows>();
   const std::int64_t index = blockIdx.x;
@@ -118,25 +121,27 @@ struct JoinRuns {
   }
 };
 
-template <class T>
-class Embedding : public Runner<T> {
+template <class S>
+class Embedding : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   Embedding(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node), p_(read_spec<nn::Embedding>(node.spec, node.path).row_dropout) {}
+      : Runner<S>(graph, node), p_(read_spec<nn::Embedding>(node.spec, node.path).row_dropout) {}
 
   NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
     const std::int64_t runs = count_runs(sizes.window_steps * sizes.batch, table_bytes());
     return {.scratch = mode.keep && runs > 1 ? static_cast<std::size_t>(runs * table_bytes()) : 0};
   }
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch({"embedding_forward", dim3(grid_size(rows.count(), warps)), dim3(32, warps), run.stream},
-           embedding_forward<T>, run.indices(this->node_.inputs[0]), rows.count(), num(), size(),
+           embedding_forward<S>, run.indices(this->node_.inputs[0]), rows.count(), num(), size(),
            run.parameter(this->node_.parameters[0]), factor(run), run.value(this->node_.outputs[0]));
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     if (rows.count() == 0) return;
     const std::int64_t runs = count_runs(rows.count(), table_bytes());
@@ -144,8 +149,8 @@ class Embedding : public Runner<T> {
     T* partial = run.template scratch<T>();
     launch({"embedding_backward", dim3(static_cast<unsigned>(num()), static_cast<unsigned>(runs)),
             dim3(threads), run.stream},
-           embedding_backward<T>,
-           EmbeddingGradient<T>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]),
+           embedding_backward<S>,
+           EmbeddingGradient<S>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]),
                                 rows, size(), divide_up(rows.count(), runs), factor(run), gradient, partial});
     if (runs == 1) return;
     launch_columns("embedding_join", run.stream, num() * size(),
@@ -159,7 +164,7 @@ class Embedding : public Runner<T> {
   std::int64_t num() const { return table()[0]; }
   std::int64_t size() const { return table()[1]; }
   std::int64_t table_bytes() const { return num() * size() * static_cast<std::int64_t>(sizeof(T)); }
-  Factor<T> factor(const Run<T>& run) const {
+  Factor<T> factor(const Run<S>& run) const {
     return {run.mode().training && p_ > 0.0,
             Chance{run.numbers, Purpose::row_dropout, static_cast<std::uint32_t>(this->node_.index),
                    static_cast<float>(p_)},

@@ -7,26 +7,26 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class T>
-class Fork : public Runner<T> {
+template <class S>
+class Fork : public Runner<S> {
  public:
-  using Runner<T>::Runner;
+  using Runner<S>::Runner;
 
-  void forward(Run<T>&) const override {}
+  void forward(Run<S>&) const override {}
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_walk("fork_backward", run.stream, rows,
-                Add<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.outputs[1]),
+                Add<S>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.outputs[1]),
                        run.gradient(this->node_.inputs[0]), rows.columns()});
   }
 };
 
 // Columns of the joined rows; `offset` is the first of the part's features among them.
-template <class T>
+template <class S>
 struct JoinPart {
-  const T* from;  // [steps, B, F] or, the other way round, [steps, B, width]
-  T* to;
+  const S* from;  // [steps, B, F] or, the other way round, [steps, B, width]
+  S* to;
   std::int64_t batch, features, width, offset;
   bool split;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
@@ -40,21 +40,21 @@ struct JoinPart {
   }
 };
 
-template <class T>
-class Join : public Runner<T> {
+template <class S>
+class Join : public Runner<S> {
  public:
-  using Runner<T>::Runner;
+  using Runner<S>::Runner;
 
-  void forward(Run<T>& run) const override {
-    for_parts(run, [&](int input, JoinPart<T> part) {
+  void forward(Run<S>& run) const override {
+    for_parts(run, [&](int input, JoinPart<S> part) {
       part.from = run.value(input);
       part.to = run.value(this->node_.outputs[0]);
       launch_walk("join_forward", run.stream, run.rows(input), part);
     });
   }
 
-  void backward(Run<T>& run) const override {
-    for_parts(run, [&](int input, JoinPart<T> part) {
+  void backward(Run<S>& run) const override {
+    for_parts(run, [&](int input, JoinPart<S> part) {
       part.from = run.gradient(this->node_.outputs[0]);
       part.to = run.gradient(input);
       part.split = true;
@@ -64,11 +64,11 @@ class Join : public Runner<T> {
 
  private:
   template <class Use>
-  void for_parts(const Run<T>& run, const Use& use) const {
+  void for_parts(const Run<S>& run, const Use& use) const {
     std::int64_t offset = 0;
     for (int input : this->node_.inputs) {
       const Rows rows = run.rows(input);
-      use(input, JoinPart<T>{nullptr, nullptr, rows.batch, rows.features, this->output_value().features,
+      use(input, JoinPart<S>{nullptr, nullptr, rows.batch, rows.features, this->output_value().features,
                              offset, false});
       offset += rows.features;
     }

@@ -1,5 +1,6 @@
-// The ends of a network: the caller's arrays are time-major as the device's are, so they are copied as they lie. What
-// lies past a sequence's length never enters: inputs and output gradients are zero there, and so are outputs.
+// The ends of a network: the caller's arrays are time-major as the device's are, so they are copied as they lie, or
+// rounded on their way in and widened on their way out where values are stored in another type. What lies past a
+// sequence's length never enters: inputs and output gradients are zero there, and so are outputs.
 #include <vector>
 
 #include "device/walk.cuh"
@@ -25,58 +26,129 @@ void zero_past_length(cudaStream_t stream, const Rows& rows, Element* values) {
   launch_walk("zero_past_length", stream, rows, ZeroPastLength<Element>{values, rows});
 }
 
-// The window's part of a whole array.
-template <class Element>
-void copy_in(const Source& from, const Rows& rows, Element* to, cudaStream_t stream) {
-  if (rows.elements() == 0) return;
-  const Element* first = static_cast<const Element*>(from.pointer) + rows.first_step * rows.columns();
-  check(cudaMemcpyAsync(to, first, static_cast<std::size_t>(rows.elements()) * sizeof(Element), from.kind,
-                        stream),
-        "copying to the device");
-  zero_past_length(stream, rows, to);
-}
-
-// zeroes what lies past the lengths in `from` itself: nothing reads it there any more.
-template <class T>
-void copy_out(Run<T>& run, const Rows& rows, T* from, void* to) {
-  zero_past_length(run.stream, rows, from);
-  run.context->out().fetch(from, static_cast<T*>(to) + rows.first_step * rows.columns(),
-                           static_cast<std::size_t>(rows.elements()) * sizeof(T), run.stream);
-}
-
-template <class T>
-class Input : public Runner<T> {
- public:
-  using Runner<T>::Runner;
-
-  void forward(Run<T>& run) const override {
-    const int value = this->node_.outputs[0];
-    if (run.graph->takes_indices()) {
-      copy_in(run.x, run.rows(value), run.indices(value), run.stream);
-    } else {
-      copy_in(run.x, run.rows(value), run.value(value), run.stream);
+// Between the caller's type and the stored one.
+template <class From, class To>
+struct Convert {
+  const From* from;
+  To* to;
+  Rows rows;
+  __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
+    const std::int64_t valid = valid_steps(rows, column / rows.features), stride = rows.columns();
+#pragma unroll 8
+    for (std::int64_t t = first; t < end; ++t) {
+      const std::int64_t at = t * stride + column;
+      store(to + at, t < valid ? load(from + at) : Compute<From>(0));
     }
-  }
-
-  void backward(Run<T>& run) const override {
-    const int value = this->node_.outputs[0];
-    if (run.dx != nullptr) copy_out(run, run.rows(value), run.gradient(value), run.dx);
   }
 };
 
-template <class T>
-class Output : public Runner<T> {
- public:
-  using Runner<T>::Runner;
+template <class Element>
+void copy_as_it_lies(const Source& from, const Rows& rows, Element* to, cudaStream_t stream) {
+  check(cudaMemcpyAsync(to, from.pointer, static_cast<std::size_t>(rows.elements()) * sizeof(Element),
+                        from.kind, stream),
+        "copying to the device");
+}
 
-  void forward(Run<T>& run) const override {
-    const int value = this->node_.inputs[0];
-    copy_out(run, run.rows(value), run.value(value), run.y);
+// The window's part of a whole array of the caller's type.
+template <class S, class Given>
+void copy_in(Run<S>& run, const Source& whole, const Rows& rows, Given* to) {
+  if (rows.elements() == 0) return;
+  const Source from{static_cast<const Given*>(whole.pointer) + rows.first_step * rows.columns(), whole.kind};
+  copy_as_it_lies(from, rows, to, run.stream);
+  zero_past_length(run.stream, rows, to);
+}
+
+template <class S>
+void round_in(Run<S>& run, const Source& whole, const Rows& rows, S* to) {
+  using T = Compute<S>;
+  if (rows.elements() == 0) return;
+  const Source from{static_cast<const T*>(whole.pointer) + rows.first_step * rows.columns(), whole.kind};
+  const T* here = static_cast<const T*>(from.pointer);
+  if (!is_device_pointer(from.pointer, run.context->device_index())) {
+    T* copy = run.template scratch<T>();
+    copy_as_it_lies(from, rows, copy, run.stream);
+    here = copy;
+  }
+  launch_walk("round_values", run.stream, rows, Convert<T, S>{here, to, rows});
+}
+
+// Values or gradients [steps, B, F] from the caller.
+template <class S>
+void bring_in(Run<S>& run, const Source& whole, const Rows& rows, S* to) {
+  if constexpr (is_rounded<S>) round_in(run, whole, rows, to);
+  if constexpr (!is_rounded<S>) copy_in(run, whole, rows, to);
+}
+
+// Values or gradients to the caller. Where they are not widened, zeroes what lies past the lengths in `from` itself:
+// nothing reads it there any more.
+template <class S>
+void bring_out(Run<S>& run, const Rows& rows, S* from, void* whole) {
+  using T = Compute<S>;
+  if (rows.elements() == 0) return;
+  T* to = static_cast<T*>(whole) + rows.first_step * rows.columns();
+  const T* result = nullptr;
+  if constexpr (is_rounded<S>) {
+    const bool there = is_device_pointer(to, run.context->device_index());
+    T* widened = there ? to : run.template scratch<T>();
+    launch_walk("widen_values", run.stream, rows, Convert<S, T>{from, widened, rows});
+    if (there) return;
+    result = widened;
+  } else {
+    zero_past_length(run.stream, rows, from);
+    result = from;
+  }
+  run.context->out().fetch(result, to, static_cast<std::size_t>(rows.elements()) * sizeof(T), run.stream);
+}
+
+// Where arrays of the host are converted.
+template <class S>
+NodeBytes end_bytes(const Value& value, const Sizes& sizes) {
+  if (!is_rounded<S> || value.indices) return {};
+  const std::int64_t steps = value.sequence ? sizes.window_steps : 1;
+  return {.scratch = static_cast<std::size_t>(steps * sizes.batch * value.features) * sizeof(Compute<S>)};
+}
+
+template <class S>
+class Input : public Runner<S> {
+ public:
+  using Runner<S>::Runner;
+
+  NodeBytes bytes(const Sizes& sizes, Mode) const override {
+    return end_bytes<S>(this->output_value(), sizes);
   }
 
-  void backward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
+    const int value = this->node_.outputs[0];
+    if (run.graph->takes_indices()) {
+      copy_in(run, run.x, run.rows(value), run.indices(value));
+    } else {
+      bring_in(run, run.x, run.rows(value), run.value(value));
+    }
+  }
+
+  void backward(Run<S>& run) const override {
+    const int value = this->node_.outputs[0];
+    if (run.dx != nullptr) bring_out(run, run.rows(value), run.gradient(value), run.dx);
+  }
+};
+
+template <class S>
+class Output : public Runner<S> {
+ public:
+  using Runner<S>::Runner;
+
+  NodeBytes bytes(const Sizes& sizes, Mode) const override {
+    return end_bytes<S>(this->input_value(), sizes);
+  }
+
+  void forward(Run<S>& run) const override {
     const int value = this->node_.inputs[0];
-    copy_in(run.dy, run.rows(value), run.gradient(value), run.stream);
+    bring_out(run, run.rows(value), run.value(value), run.y);
+  }
+
+  void backward(Run<S>& run) const override {
+    const int value = this->node_.inputs[0];
+    bring_in(run, run.dy, run.rows(value), run.gradient(value));
   }
 };
 

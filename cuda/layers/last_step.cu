@@ -7,10 +7,11 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class T>
+template <class S>
 struct TakeLastStep {
-  const T* x;  // [steps, B, F]
-  T* y;        // [B, F]
+  using T = Compute<S>;
+  const S* x;  // [steps, B, F]
+  S* y;        // [B, F]
   Rows rows;
   __device__ void operator()(std::int64_t column) const {
     const std::int64_t valid = valid_steps(rows, column / rows.features);
@@ -23,10 +24,11 @@ struct TakeLastStep {
   }
 };
 
-template <class T>
+template <class S>
 struct GiveLastStep {
-  const T* dy;  // [B, F]
-  T* dx;        // [steps, B, F]
+  using T = Compute<S>;
+  const S* dy;  // [B, F]
+  S* dx;        // [steps, B, F]
   Rows rows;
   bool last_window;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
@@ -40,22 +42,22 @@ struct GiveLastStep {
   }
 };
 
-template <class T>
-class LastStep : public Runner<T> {
+template <class S>
+class LastStep : public Runner<S> {
  public:
-  using Runner<T>::Runner;
+  using Runner<S>::Runner;
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_columns(
         "last_step_forward", run.stream, rows.columns(),
-        TakeLastStep<T>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), rows});
+        TakeLastStep<S>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), rows});
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_walk("last_step_backward", run.stream, rows,
-                GiveLastStep<T>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
+                GiveLastStep<S>{run.gradient(this->node_.outputs[0]), run.gradient(this->node_.inputs[0]),
                                 rows, run.window + 1 == run.plan->sizes.windows});
   }
 };

@@ -15,21 +15,23 @@ namespace {
 
 constexpr int warps = 4;  // of a block
 
-template <class T>
+template <class S>
 struct NormRows {
+  using T = Compute<S>;
   std::int64_t rows, features;
-  const T* x;       // [rows, F]
+  const S* x;       // [rows, F]
   const T* weight;  // [F]
   T* mean;          // [rows]
   T* inverse;       // [rows]
 };
 
-template <class T>
+template <class S>
 __global__ void __launch_bounds__(32 * warps)
-    layer_norm_forward(NormRows<T> n, const T* bias, T epsilon, T* y) {
+    layer_norm_forward(NormRows<S> n, const Compute<S>* bias, Compute<S> epsilon, S* y) {
+  using T = Compute<S>;
   const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
   if (row >= n.rows) return;  // a whole warp
-  const T* x = n.x + row * n.features;
+  const S* x = n.x + row * n.features;
   const T count = static_cast<T>(n.features);
   T sum = T(0);
   for (std::int64_t f = threadIdx.x; f < n.features; f += 32) sum += load(x + f);
@@ -44,17 +46,18 @@ __global__ void __launch_bounds__(32 * warps)
     store(n.mean + row, mean);
     store(n.inverse + row, inverse);
   }
-  T* out = y + row * n.features;
+  S* out = y + row * n.features;
   for (std::int64_t f = threadIdx.x; f < n.features; f += 32)
     store(out + f, (load(x + f) - mean) * inverse * load_constant(n.weight + f) + load_constant(bias + f));
 }
 
 // dx may lie over dy: a lane writes what it alone reads.
-template <class T>
-__global__ void __launch_bounds__(32 * warps) layer_norm_backward(NormRows<T> n, const T* dy, T* dx) {
+template <class S>
+__global__ void __launch_bounds__(32 * warps) layer_norm_backward(NormRows<S> n, const S* dy, S* dx) {
+  using T = Compute<S>;
   const std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.y;
   if (row >= n.rows) return;
-  const T *x = n.x + row * n.features, *gradient = dy + row * n.features;
+  const S *x = n.x + row * n.features, *gradient = dy + row * n.features;
   const T mean = load(n.mean + row), inverse = load(n.inverse + row), count = static_cast<T>(n.features);
   T sum = T(0), product = T(0);
   for (std::int64_t f = threadIdx.x; f < n.features; f += 32) {
@@ -71,10 +74,11 @@ __global__ void __launch_bounds__(32 * warps) layer_norm_backward(NormRows<T> n,
 }
 
 // Sums of dy x_hat and dy.
-template <class T>
+template <class S>
 struct ParameterTerm {
-  NormRows<T> n;
-  const T* dy;
+  using T = Compute<S>;
+  NormRows<S> n;
+  const S* dy;
   __device__ void operator()(std::int64_t row, std::int64_t column, T* sums) const {
     const T gradient = load(dy + row * n.features + column);
     const T normal = (load(n.x + row * n.features + column) - load(n.mean + row)) * load(n.inverse + row);
@@ -83,11 +87,13 @@ struct ParameterTerm {
   }
 };
 
-template <class T>
-class LayerNorm : public Runner<T> {
+template <class S>
+class LayerNorm : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   LayerNorm(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node), epsilon_(read_spec<nn::LayerNorm>(node.spec, node.path).epsilon) {}
+      : Runner<S>(graph, node), epsilon_(read_spec<nn::LayerNorm>(node.spec, node.path).epsilon) {}
 
   NodeBytes bytes(const Sizes& sizes, Mode) const override {
     const std::int64_t rows = this->steps(sizes) * sizes.batch;
@@ -95,27 +101,27 @@ class LayerNorm : public Runner<T> {
             .scratch = column_sums_bytes(rows, this->input_value().features, 2)};
   }
 
-  void forward(Run<T>& run) const override {
-    const NormRows<T> n = rows(run);
+  void forward(Run<S>& run) const override {
+    const NormRows<S> n = rows(run);
     launch({"layer_norm_forward", dim3(grid_size(n.rows, warps)), dim3(32, warps), run.stream},
-           layer_norm_forward<T>, n, run.parameter(this->node_.parameters[1]), static_cast<T>(epsilon_),
+           layer_norm_forward<S>, n, run.parameter(this->node_.parameters[1]), static_cast<T>(epsilon_),
            run.value(this->node_.outputs[0]));
   }
 
-  void backward(Run<T>& run) const override {
-    const NormRows<T> n = rows(run);
-    const T* dy = run.gradient(this->node_.outputs[0]);
+  void backward(Run<S>& run) const override {
+    const NormRows<S> n = rows(run);
+    const S* dy = run.gradient(this->node_.outputs[0]);
     launch_column_sums<2, T>("layer_norm_gradient_sums", run.stream, n.rows, n.features,
-                             ParameterTerm<T>{n, dy},
+                             ParameterTerm<S>{n, dy},
                              AddToGradients<T, 2>{{run.parameter_gradient(this->node_.parameters[0]),
                                                    run.parameter_gradient(this->node_.parameters[1])}},
                              run.template scratch<double>());
     launch({"layer_norm_backward", dim3(grid_size(n.rows, warps)), dim3(32, warps), run.stream},
-           layer_norm_backward<T>, n, dy, run.gradient(this->node_.inputs[0]));
+           layer_norm_backward<S>, n, dy, run.gradient(this->node_.inputs[0]));
   }
 
  private:
-  NormRows<T> rows(const Run<T>& run) const {
+  NormRows<S> rows(const Run<S>& run) const {
     const Rows rows = run.rows(this->node_.inputs[0]);
     T* memory = run.template node_memory<T>(this->node_.index);
     return {rows.count(),

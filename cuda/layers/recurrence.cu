@@ -15,20 +15,22 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class T, class A, bool masked>
-__global__ void __launch_bounds__(128) recurrence_forward(RecurrenceForward<T> r) {
+template <class S, class A, bool masked>
+__global__ void __launch_bounds__(128) recurrence_forward(RecurrenceForward<S> r) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
-  const T h = walk_forward<T, A>(r, column, 0, column.valid, load(r.before + index));
+  const T h = walk_forward<S, A>(r, column, 0, column.valid, load(r.before + index));
   if (masked) {
     for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
   }
   store(r.behind + index, h);
 }
 
-template <class T, class A, bool masked>
-__global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<T> r) {
+template <class S, class A, bool masked>
+__global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<S> r) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
@@ -36,7 +38,7 @@ __global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<T>
     for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
   }
   const BackwardSums<T> sums =
-      walk_backward<T, A>(r, column, 0, column.valid, load(r.state_gradient + index));
+      walk_backward<S, A>(r, column, 0, column.valid, load(r.state_gradient + index));
   store(r.state_gradient + index, sums.g);
   store(r.du + index, sums.du.total);
   if (r.dbias != nullptr) store(r.dbias + index, sums.dbias.total);
@@ -49,11 +51,13 @@ int threads_for(std::int64_t columns, int multiprocessors) {
   return threads;
 }
 
-template <class T>
-class Recurrence : public Runner<T> {
+template <class S>
+class Recurrence : public Runner<S> {
+  using T = Compute<S>;
+
  public:
   Recurrence(const Graph& graph, const Node& node)
-      : Runner<T>(graph, node),
+      : Runner<S>(graph, node),
         activation_(*find_activation(read_spec<nn::Recurrence>(node.spec, node.path).activation)) {}
 
   NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
@@ -64,9 +68,9 @@ class Recurrence : public Runner<T> {
     return {.scratch = recurrence_sums_bytes(sizes.batch, features, chunks) + scan};
   }
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
-    const RecurrenceForward<T> r{
+    const RecurrenceForward<S> r{
         .rows = rows,
         .z = run.value(this->node_.inputs[0]),
         .h = run.value(this->node_.outputs[0]),
@@ -82,23 +86,23 @@ class Recurrence : public Runner<T> {
     dispatch_activation(activation_, [&](auto activation) {
       using A = decltype(activation);
       launch_walk_time("recurrence_forward", run, rows,
-                       is_masked(r) ? recurrence_forward<T, A, true> : recurrence_forward<T, A, false>, r);
+                       is_masked(r) ? recurrence_forward<S, A, true> : recurrence_forward<S, A, false>, r);
     });
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const std::int64_t chunks = chunks_of(run, rows);
     const RecurrenceSums sums(run.template scratch<double>(), rows.batch, rows.features, chunks,
                               this->node_.fused_bias >= 0);
-    const RecurrenceBackward<T> r = recurrence_backward_arguments(run, this->node_, sums);
+    const RecurrenceBackward<S> r = recurrence_backward_arguments(run, this->node_, sums);
     if (chunks > 1) {
       launch_scan_backward(run.stream, r, activation_, chunks, reinterpret_cast<T*>(sums.end));
     } else {
       dispatch_activation(activation_, [&](auto activation) {
         using A = decltype(activation);
         launch_walk_time("recurrence_backward", run, rows,
-                         is_masked(r) ? recurrence_backward<T, A, true> : recurrence_backward<T, A, false>,
+                         is_masked(r) ? recurrence_backward<S, A, true> : recurrence_backward<S, A, false>,
                          r);
       });
     }
@@ -110,12 +114,12 @@ class Recurrence : public Runner<T> {
   bool forward_is_scan() const {
     return activation_ == cpu::Activation::relu || activation_ == cpu::Activation::identity;
   }
-  std::int64_t chunks_of(const Run<T>& run, const Rows& rows) const {
+  std::int64_t chunks_of(const Run<S>& run, const Rows& rows) const {
     return equal_chunks(rows.steps, choose_chunks(run.plan->sizes, rows.steps, rows.columns()));
   }
 
   template <class Kernel, class Arguments>
-  static void launch_walk_time(const char* name, const Run<T>& run, const Rows& rows, Kernel kernel,
+  static void launch_walk_time(const char* name, const Run<S>& run, const Rows& rows, Kernel kernel,
                                const Arguments& r) {
     const int threads = threads_for(rows.columns(), run.context->multiprocessors());
     launch({name, dim3(grid_size(rows.columns(), threads)), dim3(static_cast<unsigned>(threads)), run.stream},

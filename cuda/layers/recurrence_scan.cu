@@ -79,9 +79,11 @@ struct ForwardTables {
   Table<T> a, b, low, high, start;
 };
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_forward_compose(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
+    scan_forward_compose(RecurrenceForward<S> r, Chunks chunks, ForwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
+  constexpr int depth = forward_depth<S>;
   constexpr bool relu = std::is_same_v<A, Relu>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
@@ -90,13 +92,12 @@ __global__ void __launch_bounds__(threads)
   const T u = load_constant(r.u + column.feature);
   const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
   Map<T, relu> map;
-  for (std::int64_t t = chunks.first(chunk); t < end; t += forward_depth) {
-    T z[forward_depth];
+  for (std::int64_t t = chunks.first(chunk); t < end; t += depth) {
+    T z[depth];
 #pragma unroll
-    for (int k = 0; k < forward_depth; ++k)
-      z[k] = t + k < end ? load(r.z + (t + k) * column.stride + index) : T(0);
+    for (int k = 0; k < depth; ++k) z[k] = t + k < end ? load(r.z + (t + k) * column.stride + index) : T(0);
 #pragma unroll
-    for (int k = 0; k < forward_depth; ++k) {
+    for (int k = 0; k < depth; ++k) {
       if (t + k >= end) break;
       if (column.is_reset(t + k)) map.reset();
       map.then_step(u, z[k] + bias);
@@ -109,9 +110,10 @@ __global__ void __launch_bounds__(threads)
   tables.high.set(chunk, index, map.high);
 }
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_forward_join(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
+    scan_forward_join(RecurrenceForward<S> r, Chunks chunks, ForwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
   constexpr bool relu = std::is_same_v<A, Relu>;
   constexpr int depth = 8;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -147,14 +149,15 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_forward_walk(RecurrenceForward<T> r, Chunks chunks, ForwardTables<T> tables) {
+    scan_forward_walk(RecurrenceForward<S> r, Chunks chunks, ForwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
   const std::int64_t first = chunks.first(chunk), end = chunks.end(chunk, column.valid);
-  const T h = walk_forward<T, A>(r, column, first, end, tables.start.get(chunk, index));
+  const T h = walk_forward<S, A>(r, column, first, end, tables.start.get(chunk, index));
   const std::int64_t last = chunks.end(chunk, r.rows.steps);
   for (std::int64_t t = first > column.valid ? first : column.valid; t < last; ++t)
     store(r.h + t * column.stride + index, T(0));
@@ -168,24 +171,26 @@ struct BackwardTables {
   Table<T> alpha, beta, start;
 };
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_backward_compose(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
+    scan_backward_compose(RecurrenceBackward<S> r, Chunks chunks, BackwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
+  constexpr int depth = backward_depth<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
   const std::int64_t first = chunks.first(chunk), end = chunks.end(chunk, column.valid);
   const T u = load_constant(r.u + column.feature);
   T alpha = T(1), beta = T(0);
-  for (std::int64_t t = end - 1; t >= first; t -= backward_depth) {
-    T dh[backward_depth], h[backward_depth];
+  for (std::int64_t t = end - 1; t >= first; t -= depth) {
+    T dh[depth], h[depth];
 #pragma unroll
-    for (int k = 0; k < backward_depth; ++k) {
+    for (int k = 0; k < depth; ++k) {
       dh[k] = t - k >= first ? load(r.dh + (t - k) * column.stride + index) : T(0);
       h[k] = t - k >= first ? load(r.h + (t - k) * column.stride + index) : T(0);
     }
 #pragma unroll
-    for (int k = 0; k < backward_depth; ++k) {
+    for (int k = 0; k < depth; ++k) {
       if (t - k < first) break;
       const bool cut = column.is_reset(t - k);
       alpha = cut ? T(0) : u * A::gradient(h[k], alpha);
@@ -196,9 +201,10 @@ __global__ void __launch_bounds__(threads)
   tables.beta.set(chunk, index, beta);
 }
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_backward_join(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
+    scan_backward_join(RecurrenceBackward<S> r, Chunks chunks, BackwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
   constexpr int depth = 8;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
@@ -229,9 +235,10 @@ __global__ void __launch_bounds__(threads)
   store(r.state_gradient + index, g);
 }
 
-template <class T, class A, bool masked>
+template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
-    scan_backward_walk(RecurrenceBackward<T> r, Chunks chunks, BackwardTables<T> tables) {
+    scan_backward_walk(RecurrenceBackward<S> r, Chunks chunks, BackwardTables<Compute<S>> tables) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
   const Column<masked> column(r.rows, r.resets, index);
@@ -239,7 +246,7 @@ __global__ void __launch_bounds__(threads)
   for (std::int64_t t = first > column.valid ? first : column.valid; t < last; ++t)
     store(r.dz + t * column.stride + index, T(0));
   const BackwardSums<T> sums =
-      walk_backward<T, A>(r, column, first, chunks.end(chunk, column.valid), tables.start.get(chunk, index));
+      walk_backward<S, A>(r, column, first, chunks.end(chunk, column.valid), tables.start.get(chunk, index));
   store(r.du + chunk * column.stride + index, sums.du.total);
   if (r.dbias != nullptr) store(r.dbias + chunk * column.stride + index, sums.dbias.total);
 }
@@ -259,18 +266,19 @@ void launch_chunks(const char* name, cudaStream_t stream, Kernel kernel, const A
 
 }  // namespace
 
-template <class T>
-void launch_scan_forward(cudaStream_t stream, const RecurrenceForward<T>& r, cpu::Activation activation,
-                         std::int64_t chunk_count, T* scratch) {
+template <class S>
+void launch_scan_forward(cudaStream_t stream, const RecurrenceForward<S>& r, cpu::Activation activation,
+                         std::int64_t chunk_count, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Chunks chunks = cut(r.rows.steps, chunk_count);
   const std::int64_t columns = r.rows.columns(), size = chunks.count * columns;
   const auto table = [&](int i) { return Table<T>{scratch + i * size, columns}; };
   const ForwardTables<T> tables{table(0), table(1), table(2), table(3), table(4)};
   const auto run = [&]<class A, bool masked>() {
-    launch_chunks("scan_forward_compose", stream, scan_forward_compose<T, A, masked>, r, chunks.count, chunks,
+    launch_chunks("scan_forward_compose", stream, scan_forward_compose<S, A, masked>, r, chunks.count, chunks,
                   tables);
-    launch_chunks("scan_forward_join", stream, scan_forward_join<T, A, masked>, r, 1, chunks, tables);
-    launch_chunks("scan_forward_walk", stream, scan_forward_walk<T, A, masked>, r, chunks.count, chunks,
+    launch_chunks("scan_forward_join", stream, scan_forward_join<S, A, masked>, r, 1, chunks, tables);
+    launch_chunks("scan_forward_walk", stream, scan_forward_walk<S, A, masked>, r, chunks.count, chunks,
                   tables);
   };
   if (activation == cpu::Activation::relu) {
@@ -280,18 +288,19 @@ void launch_scan_forward(cudaStream_t stream, const RecurrenceForward<T>& r, cpu
   }
 }
 
-template <class T>
-void launch_scan_backward(cudaStream_t stream, const RecurrenceBackward<T>& r, cpu::Activation activation,
-                          std::int64_t chunk_count, T* scratch) {
+template <class S>
+void launch_scan_backward(cudaStream_t stream, const RecurrenceBackward<S>& r, cpu::Activation activation,
+                          std::int64_t chunk_count, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Chunks chunks = cut(r.rows.steps, chunk_count);
   const std::int64_t columns = r.rows.columns(), size = chunks.count * columns;
   const auto table = [&](int i) { return Table<T>{scratch + i * size, columns}; };
   const BackwardTables<T> tables{table(0), table(1), table(2)};
   const auto run = [&]<class A, bool masked>() {
-    launch_chunks("scan_backward_compose", stream, scan_backward_compose<T, A, masked>, r, chunks.count,
+    launch_chunks("scan_backward_compose", stream, scan_backward_compose<S, A, masked>, r, chunks.count,
                   chunks, tables);
-    launch_chunks("scan_backward_join", stream, scan_backward_join<T, A, masked>, r, 1, chunks, tables);
-    launch_chunks("scan_backward_walk", stream, scan_backward_walk<T, A, masked>, r, chunks.count, chunks,
+    launch_chunks("scan_backward_join", stream, scan_backward_join<S, A, masked>, r, 1, chunks, tables);
+    launch_chunks("scan_backward_walk", stream, scan_backward_walk<S, A, masked>, r, chunks.count, chunks,
                   tables);
   };
   dispatch_activation(activation, [&](auto a) {
@@ -302,11 +311,15 @@ void launch_scan_backward(cudaStream_t stream, const RecurrenceBackward<T>& r, c
 
 template void launch_scan_forward(cudaStream_t, const RecurrenceForward<float>&, cpu::Activation,
                                   std::int64_t, float*);
-template void launch_scan_forward(cudaStream_t, const RecurrenceForward<double>&, cpu::Activation,
-                                  std::int64_t, double*);
 template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<float>&, cpu::Activation,
                                    std::int64_t, float*);
+template void launch_scan_forward(cudaStream_t, const RecurrenceForward<double>&, cpu::Activation,
+                                  std::int64_t, double*);
 template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<double>&, cpu::Activation,
                                    std::int64_t, double*);
+template void launch_scan_forward(cudaStream_t, const RecurrenceForward<__nv_bfloat16>&, cpu::Activation,
+                                  std::int64_t, float*);
+template void launch_scan_backward(cudaStream_t, const RecurrenceBackward<__nv_bfloat16>&, cpu::Activation,
+                                   std::int64_t, float*);
 
 }  // namespace indrnn::cuda

@@ -30,8 +30,8 @@ struct RecurrenceSums {
 };
 
 // What the backward kernels of both recurrences, with and without zoneout, read and write.
-template <class T>
-RecurrenceBackward<T> recurrence_backward_arguments(Run<T>& run, const Node& node,
+template <class S>
+RecurrenceBackward<S> recurrence_backward_arguments(Run<S>& run, const Node& node,
                                                     const RecurrenceSums& sums) {
   return {.rows = run.rows(node.inputs[0]),
           .dh = run.gradient(node.outputs[0]),

@@ -18,10 +18,11 @@ struct Taken {
   }
 };
 
-template <class T>
+template <class S>
 struct Difference {
-  const T* x;
-  T* y;
+  using T = Compute<S>;
+  const S* x;
+  S* y;
   const T* before;  // [B, F + 1]
   Taken taken;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
@@ -40,9 +41,10 @@ struct Difference {
 };
 
 // The state behind the window, by columns of the state [B, F + 1].
-template <class T>
+template <class S>
 struct KeepLast {
-  const T* x;
+  using T = Compute<S>;
+  const S* x;
   const T* before;
   T* behind;
   Rows rows;
@@ -60,10 +62,11 @@ struct KeepLast {
 };
 
 // dx may lie over dy: a column is walked from its end.
-template <class T>
+template <class S>
 struct DifferenceGradient {
-  const T* dy;
-  T* dx;
+  using T = Compute<S>;
+  const S* dy;
+  S* dx;
   const T* before;
   T* state_gradient;  // [B, F + 1] in: what reaches the last real x from later; out: what reaches the state before
   Taken taken;
@@ -87,25 +90,27 @@ struct DifferenceGradient {
   }
 };
 
-template <class T>
-class TimeDifference : public Runner<T> {
- public:
-  using Runner<T>::Runner;
+template <class S>
+class TimeDifference : public Runner<S> {
+  using T = Compute<S>;
 
-  void forward(Run<T>& run) const override {
+ public:
+  using Runner<S>::Runner;
+
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
-    const T* x = run.value(this->node_.inputs[0]);
+    const S* x = run.value(this->node_.inputs[0]);
     const T* before = run.state_before(this->node_.state);
     launch_walk("time_difference_forward", run.stream, rows,
-                Difference<T>{x, run.value(this->node_.outputs[0]), before, {rows, run.window_resets()}});
+                Difference<S>{x, run.value(this->node_.outputs[0]), before, {rows, run.window_resets()}});
     launch_columns("time_difference_state", run.stream, rows.batch * (rows.features + 1),
-                   KeepLast<T>{x, before, run.state_behind(this->node_.state), rows});
+                   KeepLast<S>{x, before, run.state_behind(this->node_.state), rows});
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     launch_columns("time_difference_backward", run.stream, rows.columns(),
-                   DifferenceGradient<T>{run.gradient(this->node_.outputs[0]),
+                   DifferenceGradient<S>{run.gradient(this->node_.outputs[0]),
                                          run.gradient(this->node_.inputs[0]),
                                          run.state_before(this->node_.state),
                                          run.state_gradient(this->node_.state),

@@ -33,8 +33,9 @@ struct Weight {
 // Loads of so many steps are under way at once; the rest of a step, a draw, takes longer than they do.
 constexpr int depth = 4;
 
-template <class T, class A>
-__global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, Weight<T> weight) {
+template <class S, class A>
+__global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<S> r, Weight<Compute<S>> weight) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
   const Column<true> column(r.rows, r.resets, index);
@@ -63,9 +64,10 @@ __global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<T> r, W
   store(r.behind + index, h);
 }
 
-template <class T, class A>
-__global__ void __launch_bounds__(128)
-    zoneout_backward(RecurrenceBackward<T> r, const T* z, const T* biases, Weight<T> weight) {
+template <class S, class A>
+__global__ void __launch_bounds__(128) zoneout_backward(RecurrenceBackward<S> r, const S* z,
+                                                        const Compute<S>* biases, Weight<Compute<S>> weight) {
+  using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
   const Column<true> column(r.rows, r.resets, index);
@@ -106,10 +108,12 @@ __global__ void __launch_bounds__(128)
   if (r.dbias != nullptr) store(r.dbias + index, sums.dbias.total);
 }
 
-template <class T>
-class Zoneout : public Runner<T> {
+template <class S>
+class Zoneout : public Runner<S> {
+  using T = Compute<S>;
+
  public:
-  Zoneout(const Graph& graph, const Node& node) : Runner<T>(graph, node) {
+  Zoneout(const Graph& graph, const Node& node) : Runner<S>(graph, node) {
     const auto spec = read_spec<nn::Recurrence>(node.spec, node.path);
     activation_ = *find_activation(spec.activation);
     p_ = spec.zoneout;
@@ -121,9 +125,9 @@ class Zoneout : public Runner<T> {
     return {.scratch = recurrence_sums_bytes(sizes.batch, features, 1)};
   }
 
-  void forward(Run<T>& run) const override {
+  void forward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
-    const RecurrenceForward<T> r{.rows = rows,
+    const RecurrenceForward<S> r{.rows = rows,
                                  .z = run.value(this->node_.inputs[0]),
                                  .h = run.value(this->node_.outputs[0]),
                                  .u = run.parameter(this->node_.parameters[0]),
@@ -132,18 +136,18 @@ class Zoneout : public Runner<T> {
                                  .behind = run.state_behind(this->node_.state),
                                  .resets = run.window_resets()};
     dispatch_activation(activation_, [&](auto a) {
-      launch_columns_of("zoneout_forward", run, rows, zoneout_forward<T, decltype(a)>, r, weight(run, rows));
+      launch_columns_of("zoneout_forward", run, rows, zoneout_forward<S, decltype(a)>, r, weight(run, rows));
     });
   }
 
-  void backward(Run<T>& run) const override {
+  void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const RecurrenceSums sums(run.template scratch<double>(), rows.batch, rows.features, 1,
                               this->node_.fused_bias >= 0);
-    const RecurrenceBackward<T> r = recurrence_backward_arguments(run, this->node_, sums);
+    const RecurrenceBackward<S> r = recurrence_backward_arguments(run, this->node_, sums);
     dispatch_activation(activation_, [&](auto a) {
-      launch_columns_of("zoneout_backward", run, rows, zoneout_backward<T, decltype(a)>, r,
-                        static_cast<const T*>(run.value(this->node_.inputs[0])), bias(run),
+      launch_columns_of("zoneout_backward", run, rows, zoneout_backward<S, decltype(a)>, r,
+                        static_cast<const S*>(run.value(this->node_.inputs[0])), bias(run),
                         weight(run, rows));
     });
     add_recurrence_sums(run.stream, sums, run.parameter_gradient(this->node_.parameters[0]),
@@ -151,11 +155,11 @@ class Zoneout : public Runner<T> {
   }
 
  private:
-  const T* bias(const Run<T>& run) const {
+  const T* bias(const Run<S>& run) const {
     return this->node_.fused_bias < 0 ? nullptr : run.parameter(this->node_.fused_bias);
   }
 
-  Weight<T> weight(const Run<T>& run, const Rows& rows) const {
+  Weight<T> weight(const Run<S>& run, const Rows& rows) const {
     return {run.mode().training, static_cast<T>(1.0 - p_),
             Chance{run.numbers, Purpose::zoneout, static_cast<std::uint32_t>(this->node_.index),
                    static_cast<float>(p_)},
@@ -163,7 +167,7 @@ class Zoneout : public Runner<T> {
   }
 
   template <class... Parameters, class... Arguments>
-  static void launch_columns_of(const char* name, const Run<T>& run, const Rows& rows,
+  static void launch_columns_of(const char* name, const Run<S>& run, const Rows& rows,
                                 void (*kernel)(Parameters...), const Arguments&... arguments) {
     launch({name, dim3(grid_size(rows.columns(), walk_threads)), dim3(walk_threads), run.stream}, kernel,
            arguments...);

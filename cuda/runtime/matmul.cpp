@@ -21,6 +21,12 @@ int to_int(std::int64_t size) {
   return static_cast<int>(size);
 }
 
+template <class T>
+constexpr cudaDataType cublas_type() {
+  if (std::is_same_v<T, double>) return CUDA_R_64F;
+  return std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
+}
+
 }  // namespace
 
 Matmul::Matmul(cudaStream_t stream) {
@@ -28,6 +34,8 @@ Matmul::Matmul(cudaStream_t stream) {
   check(cublasSetStream(handle_, stream), "giving cuBLAS its stream");
   workspace_ = allocate_device(workspace_bytes);
   check(cublasSetWorkspace(handle_, workspace_.get(), workspace_bytes), "giving cuBLAS its workspace");
+  // Parts of a product of bfloat16 are joined in float32 too.
+  check(cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "setting up cuBLAS");
   const char* wanted = std::getenv("INDRNN_CUDA_TF32");
   tf32_ = wanted != nullptr && std::string(wanted) == "1";
 }
@@ -35,49 +43,55 @@ Matmul::Matmul(cudaStream_t stream) {
 Matmul::~Matmul() { cublasDestroy(handle_); }
 
 // Column-major, as cuBLAS sees it: c [m, n] = op(a) op(b).
-template <class T>
+template <class S, class Out>
 void Matmul::run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n,
-                 std::int64_t k, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
-                 Accumulate accumulate, T* c) const {
+                 std::int64_t k, const S* a, std::int64_t lda, const S* b, std::int64_t ldb,
+                 Accumulate accumulate, Out* c) const {
   if (m == 0 || n == 0) return;
-  constexpr bool is_double = std::is_same_v<T, double>;
-  constexpr cudaDataType type = is_double ? CUDA_R_64F : CUDA_R_32F;
-  const cublasComputeType_t compute = is_double ? CUBLAS_COMPUTE_64F
-                                      : tf32_   ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                : CUBLAS_COMPUTE_32F;
-  const T one = 1, beta = accumulate == Accumulate::yes ? 1 : 0;
-  check(cublasGemmEx(handle_, op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, type, to_int(lda), b,
-                     type, to_int(ldb), &beta, c, type, to_int(m), compute, CUBLAS_GEMM_DEFAULT),
+  const cublasComputeType_t compute = std::is_same_v<S, double>           ? CUBLAS_COMPUTE_64F
+                                      : std::is_same_v<S, float> && tf32_ ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                                          : CUBLAS_COMPUTE_32F;
+  const Compute<S> one = 1, beta = accumulate == Accumulate::yes ? 1 : 0;
+  check(cublasGemmEx(handle_, op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, cublas_type<S>(),
+                     to_int(lda), b, cublas_type<S>(), to_int(ldb), &beta, c, cublas_type<Out>(), to_int(m),
+                     compute, CUBLAS_GEMM_DEFAULT),
         "multiplying matrices");
 }
 
-template <class T>
-void Matmul::multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
-                                 T* c) const {
+template <class S>
+void Matmul::multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b,
+                                 S* c) const {
   run(CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, b, k, a, k, Accumulate::no, c);
 }
 
-template <class T>
-void Matmul::multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const {
+template <class S>
+void Matmul::multiply(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b, S* c) const {
   run(CUBLAS_OP_N, CUBLAS_OP_N, n, m, k, b, n, a, k, Accumulate::no, c);
 }
 
-template <class T>
-void Matmul::add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const {
+template <class S>
+void Matmul::add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b,
+                       Compute<S>* c) const {
   if (k > 0) run(CUBLAS_OP_N, CUBLAS_OP_T, n, m, k, b, n, a, m, Accumulate::yes, c);
 }
 
 template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const float*,
                                           const float*, float*) const;
-template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const double*,
-                                          const double*, double*) const;
 template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
                                float*) const;
-template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
-                               double*) const;
 template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
                                 float*) const;
+template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const double*,
+                                          const double*, double*) const;
+template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
+                               double*) const;
 template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const double*, const double*,
                                 double*) const;
+template void Matmul::multiply_transposed(std::int64_t, std::int64_t, std::int64_t, const __nv_bfloat16*,
+                                          const __nv_bfloat16*, __nv_bfloat16*) const;
+template void Matmul::multiply(std::int64_t, std::int64_t, std::int64_t, const __nv_bfloat16*,
+                               const __nv_bfloat16*, __nv_bfloat16*) const;
+template void Matmul::add_outer(std::int64_t, std::int64_t, std::int64_t, const __nv_bfloat16*,
+                                const __nv_bfloat16*, float*) const;
 
 }  // namespace indrnn::cuda

@@ -1,4 +1,5 @@
-// Matrix products by cuBLAS, in the row-major terms of the engine. Sizes above 2^31 - 1 are refused.
+// Matrix products by cuBLAS, in the row-major terms of the engine. Factors of bfloat16 are multiplied and added up in
+// float32. Sizes above 2^31 - 1 are refused.
 #pragma once
 
 #include <cublas_v2.h>
@@ -6,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/handles.hpp"
+#include "storage.hpp"
 
 namespace indrnn::cuda {
 
@@ -21,20 +23,20 @@ class Matmul {
   Matmul& operator=(const Matmul&) = delete;
 
   // c [m, n] = a [m, k] b [n, k]^T
-  template <class T>
-  void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
-                           T* c) const;
+  template <class S>
+  void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b,
+                           S* c) const;
   // c [m, n] = a [m, k] b [k, n]
-  template <class T>
-  void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+  template <class S>
+  void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b, S* c) const;
   // c [m, n] += a [k, m]^T b [k, n]
-  template <class T>
-  void add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c) const;
+  template <class S>
+  void add_outer(std::int64_t m, std::int64_t n, std::int64_t k, const S* a, const S* b, Compute<S>* c) const;
 
  private:
-  template <class T>
+  template <class S, class Out>
   void run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k,
-           const T* a, std::int64_t lda, const T* b, std::int64_t ldb, Accumulate accumulate, T* c) const;
+           const S* a, std::int64_t lda, const S* b, std::int64_t ldb, Accumulate accumulate, Out* c) const;
 
   cublasHandle_t handle_ = nullptr;
   DeviceMemory workspace_;  // of our own, so that captured products find it again

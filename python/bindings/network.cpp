@@ -165,6 +165,13 @@ void register_properties(SharedNetworkClass& network) {
                              [](const SharedNetwork& self) { return self.network.options().device; })
       .def_property_readonly("memory",
                              [](const SharedNetwork& self) { return self.network.options().memory; })
+      .def_property_readonly("storage", [](const SharedNetwork& self) { return self.network.storage(); })
+      .def(
+          "set_storage",
+          [](SharedNetwork& self, const std::string& storage) {
+            using_network(self, "Network", [&](Network& network) { network.set_storage(storage); });
+          },
+          py::arg("storage"))
       .def_property_readonly("takes_indices",
                              [](const SharedNetwork& self) { return self.network.takes_indices(); })
       .def(

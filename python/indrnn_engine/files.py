@@ -69,7 +69,12 @@ def to_bytes(network: Network, metadata: Mapping[str, str] | None = None) -> byt
     return network._core.to_bytes(texts)
 
 
-def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store") -> Network:
+def load(
+    path: str | os.PathLike[str],
+    device: str = "cpu",
+    memory: str = "store",
+    storage: str = "full",
+) -> Network:
     """Read the network that `save` wrote.
 
     Parameters
@@ -79,7 +84,8 @@ def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store
     device : str, default "cpu"
         Where the network is made.
     memory : str, default "store"
-        As for `Network`: it is chosen anew each time, and not a part of the file.
+    storage : str, default "full"
+        As for `Network`: they are chosen anew each time, and not a part of the file.
 
     Returns
     -------
@@ -95,7 +101,7 @@ def load(path: str | os.PathLike[str], device: str = "cpu", memory: str = "store
         If there is no such file or it cannot be read.
     """
     device = _cuda.check("load", device)
-    return Network._of(_core.Network.load(os.fsencode(path), device, memory))
+    return Network._of(_core.Network.load(os.fsencode(path), device, memory), storage)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

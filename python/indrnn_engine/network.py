@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from . import _checks, _cuda, _document, _threadpoolctl, nn
 from ._core import Network as CoreNetwork
 from ._data_parallel import DataParallelHooks
+from ._plans import Plans
 from .state import State, core_of
 from .summary import Summary, describe
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(DataParallelHooks):
+class Network(Plans, DataParallelHooks):
     """A network on one device: parameters, gradients and all arithmetic of a list of layer specs.
 
     Parameters
@@ -42,6 +42,12 @@ class Network(DataParallelHooks):
         states at the borders of windows of time, and `backward` runs each window again: the same
         bits in more time, and memory that grows with T / window instead of T times the number of
         layers.
+    storage : str, default "full"
+        How values between the layers, their gradients and the factors of matrix products are
+        stored: in the network's dtype, or with "bfloat16" rounded to it, for half the memory and
+        traffic on a GPU. What you give and get, parameters, gradients and states stay float32, and
+        all sums are float32 or wider. Needs `dtype` float32 and a CUDA device of compute
+        capability 8.0 or later.
 
     Raises
     ------
@@ -89,6 +95,7 @@ class Network(DataParallelHooks):
         device: str = "cpu",
         seed: int = 0,
         memory: str = "store",
+        storage: str = "full",
     ) -> None:
         self._layers = _document.specs(layers)
         document = _document.write(self._layers, input_size, dtype)
@@ -96,11 +103,17 @@ class Network(DataParallelHooks):
         device = _cuda.check("Network", _checks.text("Network", "device", device))
         memory = _checks.text("Network", "memory", memory)
         self._core = CoreNetwork.from_json(document, device, seed, memory)
+        self._core.set_storage(_checks.text("Network", "storage", storage))
         _threadpoolctl.register()
 
     @classmethod
     def from_json(
-        cls, text: str, device: str = "cpu", seed: int = 0, memory: str = "store"
+        cls,
+        text: str,
+        device: str = "cpu",
+        seed: int = 0,
+        memory: str = "store",
+        storage: str = "full",
     ) -> Network:
         """Make a new network, with fresh parameters, from what `to_json` gave.
 
@@ -109,7 +122,7 @@ class Network(DataParallelHooks):
         text : str
             {"input_size": 1, "dtype": "float32", "layers": [{"type": "Linear", "size": 128}, ...]};
             layers as `nn.from_dict` reads them.
-        device, seed, memory
+        device, seed, memory, storage
             As for `Network`.
 
         Returns
@@ -136,6 +149,7 @@ class Network(DataParallelHooks):
             device=device,
             seed=seed,
             memory=memory,
+            storage=storage,
         )
 
     def to_json(self) -> str:
@@ -168,6 +182,11 @@ class Network(DataParallelHooks):
     def memory(self) -> str:
         """How activations reach `backward`: "store" or "recompute"."""
         return self._core.memory
+
+    @property
+    def storage(self) -> str:
+        """How values between the layers are stored: "full" or "bfloat16"."""
+        return self._core.storage
 
     @property
     def takes_indices(self) -> bool:
@@ -396,39 +415,6 @@ class Network(DataParallelHooks):
             _checks.integer("Network", "forwards", forwards, 0, 2**64 - 1),
         )
 
-    # Plan
-
-    def workspace_bytes(
-        self, time_steps: int, batch: int, training: bool = False, keep: bool | None = None
-    ) -> int:
-        """Bytes of workspace that a forward, and backward if kept, of this size needs.
-
-        Beside x, y, parameters and gradients, which are not counted.
-
-        Examples
-        --------
-        >>> import indrnn_engine as ie
-        >>> net = ie.Network([ie.nn.IndRNN(128)], input_size=1)
-        >>> long, short = (net.workspace_bytes(T, 32, training=True) for T in (2000, 1000))
-        >>> long > short > 0
-        True
-        """
-        return self._core.workspace_bytes(
-            _checks.integer("workspace_bytes", "time_steps", time_steps),
-            _checks.integer("workspace_bytes", "batch", batch),
-            training,
-            training if keep is None else keep,
-        )
-
-    def describe_plan(self, time_steps: int, batch: int, training: bool = False) -> dict[str, Any]:
-        """How the engine would run this size: fused blocks, segments, chunks, tiles and lanes."""
-        plan = self._core.describe_plan(
-            _checks.integer("describe_plan", "time_steps", time_steps),
-            _checks.integer("describe_plan", "batch", batch),
-            training,
-        )
-        return dict(json.loads(plan))
-
     def describe(self, time_steps: int, batch: int, training: bool = False) -> Summary:
         """Table of layers, shapes, parameters, cost per time step; see `summary.describe`."""
         return describe(self, time_steps, batch, training)
@@ -443,12 +429,16 @@ class Network(DataParallelHooks):
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], device: str = "cpu", memory: str = "store"
+        cls,
+        path: str | os.PathLike[str],
+        device: str = "cpu",
+        memory: str = "store",
+        storage: str = "full",
     ) -> Network:
         """Read the network that `save` wrote; see `files.load`."""
         from . import files
 
-        return files.load(path, device, memory)
+        return files.load(path, device, memory, storage)
 
     def to_bytes(self, metadata: Mapping[str, str] | None = None) -> bytes:
         """Return what `save` would write to a file; `from_bytes` reads it."""
@@ -458,14 +448,19 @@ class Network(DataParallelHooks):
 
     @classmethod
     def from_bytes(
-        cls, data: bytes | bytearray | memoryview, device: str = "cpu", memory: str = "store"
+        cls,
+        data: bytes | bytearray | memoryview,
+        device: str = "cpu",
+        memory: str = "store",
+        storage: str = "full",
     ) -> Network:
         """Make the network that `to_bytes` or `save` wrote; errors as for `files.load`."""
         device = _cuda.check("Network", device)
-        return cls._of(CoreNetwork.from_bytes(data, device, memory))
+        return cls._of(CoreNetwork.from_bytes(data, device, memory), storage)
 
     @classmethod
-    def _of(cls, core: CoreNetwork) -> Network:
+    def _of(cls, core: CoreNetwork, storage: str) -> Network:
+        core.set_storage(_checks.text("Network", "storage", storage))
         network = cls.__new__(cls)
         network._core = core
         network._layers = tuple(_document.read(core.to_json())["layers"])
@@ -477,7 +472,7 @@ class Network(DataParallelHooks):
 
         `copy.copy`, `copy.deepcopy` and pickle give the same.
         """
-        return Network.from_bytes(self.to_bytes(), self.device, self.memory)
+        return Network.from_bytes(self.to_bytes(), self.device, self.memory, self.storage)
 
     def __copy__(self) -> Network:
         return self.copy()
@@ -486,7 +481,7 @@ class Network(DataParallelHooks):
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Network.from_bytes, (self.to_bytes(), self.device, self.memory)
+        return Network.from_bytes, (self.to_bytes(), self.device, self.memory, self.storage)
 
     def __repr__(self) -> str:
         parts = [f"[{', '.join(map(repr, self._layers))}]"]
@@ -495,4 +490,6 @@ class Network(DataParallelHooks):
         parts += [f"dtype='{self.dtype}'", f"device='{self.device}'"]
         if self.memory != "store":
             parts.append(f"memory='{self.memory}'")
+        if self.storage != "full":
+            parts.append(f"storage='{self.storage}'")
         return f"Network({', '.join(parts)})"

@@ -29,6 +29,8 @@ struct Case {
   DType dtype = DType::float64;
   bool training = true, keep = true, lengths = false, resets = false, state = true, dx = true;
   std::string memory = "store";
+  std::string storage = "full";  // on the device
+  bool small_integers = false;   // -1, 0 or 1 in all that is given: bfloat16 holds what comes of them
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Case& each) { return out << each.name; }
@@ -57,13 +59,14 @@ inline Tensor to_host(Network& network, const TensorView& view) {
   return host;
 }
 
-inline void fill_random(Tensor& tensor, std::mt19937_64& random) {
+inline void fill_random(Tensor& tensor, std::mt19937_64& random, bool small_integers = false) {
   std::normal_distribution<double> normal;
   for (std::int64_t i = 0; i < tensor.shape().elements(); ++i) {
+    const double value = small_integers ? static_cast<double>(random() % 3) - 1.0 : normal(random);
     if (tensor.dtype() == DType::float32) {
-      tensor.data<float>()[i] = static_cast<float>(normal(random));
+      tensor.data<float>()[i] = static_cast<float>(value);
     } else {
-      tensor.data<double>()[i] = normal(random);
+      tensor.data<double>()[i] = value;
     }
   }
 }
@@ -79,17 +82,17 @@ struct CaseArrays {
         x.data<std::int64_t>()[i] = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(num));
     } else {
       x = Tensor({each.time_steps, each.batch, each.input_size}, each.dtype);
-      fill_random(x, random);
+      fill_random(x, random, each.small_integers);
     }
     y = Tensor(network.output_shape(each.time_steps, each.batch), each.dtype);
     dy = y;
-    fill_random(dy, random);
+    fill_random(dy, random, each.small_integers);
     dx = Tensor(x.shape(), each.dtype);
     state = network.initial_state(each.batch);
     dstate = network.initial_state(each.batch);
     if (each.state) {
-      fill_random(state.flat, random);
-      fill_random(dstate.flat, random);
+      fill_random(state.flat, random, each.small_integers);
+      fill_random(dstate.flat, random, each.small_integers);
     }
     for (std::int64_t b = 0; b < each.batch; ++b)
       lengths.push_back(b % 4 == 1 ? 0 : std::max<std::int64_t>(0, each.time_steps - b));
@@ -109,11 +112,23 @@ struct CaseArrays {
 };
 
 inline Network make_case_network(const Case& each, const std::string& device) {
-  return Network::create(each.layers, {.input_size = each.input_size,
-                                       .dtype = each.dtype,
-                                       .device = device,
-                                       .seed = 3,
-                                       .memory = each.memory});
+  Network network = Network::create(each.layers, {.input_size = each.input_size,
+                                                  .dtype = each.dtype,
+                                                  .device = device,
+                                                  .seed = 3,
+                                                  .memory = each.memory});
+  if (device != "cpu") network.set_storage(each.storage);
+  if (each.small_integers) {
+    std::mt19937_64 random(7);
+    Tensor values(network.parameters().shape, each.dtype);
+    fill_random(values, random, true);
+    if (const auto context = network.context(); context != nullptr) {
+      context->upload(values.data<void>(), network.parameters().data, values.bytes());
+    } else {
+      std::memcpy(network.parameters().data, values.data<void>(), values.bytes());
+    }
+  }
+  return network;
 }
 
 // Two rounds: the second finds gradients, running statistics and random numbers as the first left them.

@@ -53,6 +53,24 @@ from indrnn_engine import nn
             RuntimeError,
             "cuda",
         ),  # not on any machine
+        (
+            "storage",
+            lambda: network(storage="half"),
+            ValueError,
+            "storage must be 'full' or 'bfloat16', got 'half'",
+        ),
+        (
+            "storage on the CPU",
+            lambda: network(storage="bfloat16"),
+            ValueError,
+            "storage 'bfloat16' needs a network on a GPU .* this one is on 'cpu'",
+        ),
+        (
+            "storage of another type",
+            lambda: network(storage=16),
+            TypeError,
+            "storage must .* got int 16",
+        ),
         ("seed -1", lambda: network(seed=-1), ValueError, "seed must .* got -1"),
         ("seed float", lambda: network(seed=0.5), TypeError, "seed must .* got float 0.5"),
         (

@@ -126,6 +126,13 @@ class INDRNN_API Network {
   const std::vector<NamedView>& named_buffers() const;  // running statistics
   void zero_gradients();
 
+  // How values between the layers and their gradients are stored. "full" (at first): in the network's dtype. "bfloat16":
+  // rounded to it, and the factors of matrix products too; all sums are float32 or wider, and parameters, gradients,
+  // states, x and y stay float32. Half the memory and traffic, results of some 8 bits; for float32 networks on a GPU of
+  // compute capability 8.0 or later. A backward needs a forward behind this call; captured work goes on as it was.
+  void set_storage(const std::string& storage);
+  const std::string& storage() const;
+
   // Seed and count of training forwards: all that dropout draws from.
   std::pair<std::uint64_t, std::uint64_t> random_state() const;
   void set_random_state(std::uint64_t seed, std::uint64_t forwards);

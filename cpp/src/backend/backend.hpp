@@ -45,6 +45,9 @@ struct BackwardCall {
   void* dstate = nullptr;  // flat; in: of the final state, out: of the initial; nullptr: zero, not wanted
 };
 
+// How an executor stores values and their gradients between the nodes: in the network's dtype, or rounded to bfloat16.
+enum class ValueStorage { full, bfloat16 };
+
 // Owns a network's parameters, gradients and buffers on its device, and runs plans.
 class Executor {
  public:
@@ -56,6 +59,9 @@ class Executor {
   virtual void backward(const BackwardCall& call) = 0;
   virtual std::size_t workspace_bytes(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
   virtual std::string describe_plan(Mode mode, std::int64_t time_steps, std::int64_t batch) const = 0;
+  // An executor of the same parameters, gradients, buffers and context that stores values so, to take this one's place.
+  // Throws what is missing for it; nullptr: this device knows one way only.
+  virtual std::unique_ptr<Executor> with_storage(ValueStorage) { return nullptr; }
   // The memory and the queue of the device; nullptr where parameters, gradients and buffers lie on the host.
   virtual std::shared_ptr<DeviceContext> context() const { return nullptr; }
 };

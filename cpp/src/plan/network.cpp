@@ -98,6 +98,24 @@ Network Network::from_json(const std::string& json, const std::string& device, s
   return create(description.layers, description.options);
 }
 
+void Network::set_storage(const std::string& storage) {
+  Implementation& self = *implementation_;
+  if (storage != "full" && storage != "bfloat16")
+    fail("network", "storage", "be 'full' or 'bfloat16'", "'" + storage + "'");
+  if (storage == self.storage) return;
+  std::unique_ptr<Executor> executor =
+      self.executor->with_storage(storage == "full" ? ValueStorage::full : ValueStorage::bfloat16);
+  if (executor == nullptr) {
+    throw InvalidArgument("[network] storage '" + storage +
+                          "' needs a network on a GPU (device 'cuda'), this one is on '" +
+                          self.options.device + "'");
+  }
+  self.executor = std::move(executor);
+  self.storage = storage;
+  self.kept_time_steps = -1;
+}
+const std::string& Network::storage() const { return implementation_->storage; }
+
 std::string Network::to_json() const {
   return write_description({implementation_->layers, implementation_->options});
 }

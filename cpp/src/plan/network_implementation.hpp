@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -15,6 +16,7 @@ namespace indrnn {
 struct Network::Implementation {
   std::vector<nn::LayerSpec> layers;
   NetworkOptions options;
+  std::string storage = "full";
   Graph graph;  // the executor refers to it
   std::unique_ptr<Executor> executor;
   std::vector<NamedView> named_parameters, named_gradients, named_buffers;

@@ -88,6 +88,7 @@ def keep_neurons(network: Network, layer: Path, neurons: int | Sequence[int]) ->
         dtype=network.dtype,
         device=network.device,
         memory=network.memory,
+        storage=network.storage,
     )
     for name, view in {**small.named_parameters(), **small.named_buffers()}.items():
         view[...] = cutter.arrays[name]

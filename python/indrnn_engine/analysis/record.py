@@ -120,6 +120,7 @@ def _truncate(network: Network, path: str, operation: str) -> tuple[Network, lis
         dtype=network.dtype,
         device=network.device,
         memory=network.memory,
+        storage=network.storage,
     )
     paths = [path for path, _ in prefix]
     whole = {**network.named_parameters(), **network.named_buffers()}

@@ -33,13 +33,15 @@ class ModelConfig:
     options : dict
         Arguments of that architecture; sizes of input and output, and the length, come from the
         data.
-    dtype, device : str
+    dtype, device, storage : str
+        As for `Network`.
     """
 
     architecture: str = "plain"
     options: dict[str, Any] = field(default_factory=dict)
     dtype: str = "float32"
     device: str = "cpu"
+    storage: str = "full"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,7 @@ class Experiment:
             dtype=self.model.dtype,
             device=self.model.device,
             seed=self.training.seed,
+            storage=self.model.storage,
         )
 
     def bound(self, data: Data) -> float:

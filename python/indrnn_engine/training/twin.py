@@ -32,7 +32,13 @@ def without_dropout(net: Network) -> Network:
     """
     from ..network import Network as NetworkClass
 
-    twin = NetworkClass(_calm(net.layers), net.input_size, dtype=net.dtype.name, device=net.device)
+    twin = NetworkClass(
+        _calm(net.layers),
+        net.input_size,
+        dtype=net.dtype.name,
+        device=net.device,
+        storage=net.storage,
+    )
     # Dropouts hold nothing: what is left lies in the same order.
     twin.parameters[...] = net.parameters
     for mine, theirs in zip(

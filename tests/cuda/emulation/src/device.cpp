@@ -10,7 +10,7 @@ namespace {
 
 constinit thread_local int device_of_thread = 0;
 
-// The limits are those of the smallest GPU the kernels are built for (compute capability 7.5).
+// The limits are those of the smallest GPU the kernels are built for (compute capability 7.5), whatever it calls itself.
 constexpr int multiprocessors = 4;
 constexpr int shared_bytes = 48 << 10;
 constexpr int shared_bytes_opt_in = 64 << 10;
@@ -93,10 +93,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       *value = 1;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
-      *value = 7;
+      *value = options().capability / 10;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMinor:
-      *value = 5;
+      *value = options().capability % 10;
       return cudaSuccess;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
       *value = shared_bytes_opt_in;
@@ -124,8 +124,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsPerMultiProcessor = 1024;
   properties->maxGridSize[0] = 0x7fffffff;
   properties->maxGridSize[1] = properties->maxGridSize[2] = 65535;
-  properties->major = 7;
-  properties->minor = 5;
+  properties->major = options().capability / 10;
+  properties->minor = options().capability % 10;
   properties->multiProcessorCount = multiprocessors;
   properties->l2CacheSize = 1 << 20;
   properties->memoryBusWidth = 128;

@@ -31,6 +31,7 @@ Options from_environment() {
                                            : Progress::random;
   options.devices = static_cast<int>(number("CUDA_EMULATION_DEVICES", 2));
   options.driver = static_cast<int>(number("CUDA_EMULATION_DRIVER", 13000));
+  options.capability = static_cast<int>(number("CUDA_EMULATION_CAPABILITY", 80));
   options.memory = number("CUDA_EMULATION_MEMORY", std::uint64_t{2} << 30U);
   options.fail_after = number("CUDA_EMULATION_FAIL_AFTER", std::numeric_limits<std::uint64_t>::max());
   return options;

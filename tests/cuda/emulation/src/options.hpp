@@ -24,6 +24,7 @@ struct Options {
   Progress progress;         // CUDA_EMULATION_PROGRESS=lazy|random|eager
   int devices;               // CUDA_EMULATION_DEVICES
   int driver;                // CUDA_EMULATION_DRIVER=12040; 0: no driver
+  int capability;            // CUDA_EMULATION_CAPABILITY=75: what the device calls itself
   std::size_t memory;        // CUDA_EMULATION_MEMORY: bytes of a device
   std::uint64_t fail_after;  // CUDA_EMULATION_FAIL_AFTER: launches after which the device is lost
 };
