@@ -15,7 +15,7 @@ inline constexpr std::size_t total_bytes = most_total_blocks * sizeof(double);  
 
 // term(i): the double of number i.
 template <class Term>
-__global__ void __launch_bounds__(total_threads)
+__global__ void __launch_bounds__(total_threads, 4)  // at least so many blocks, or it spills
     add_run(std::int64_t count, std::int64_t per_block, Term term, double* partial) {
   const std::int64_t first = blockIdx.x * per_block;
   const std::int64_t end = first + per_block < count ? first + per_block : count;

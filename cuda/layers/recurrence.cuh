@@ -11,9 +11,9 @@
 namespace indrnn::cuda {
 
 // Registers for two (backward four) times `depth` numbers. Of numbers of half the size more are under way, as many as leave
-// room for 512 threads on a multiprocessor.
-template <class S>
-inline constexpr int forward_depth = is_rounded<S> ? 32 : 16;
+// room for 512 threads on a multiprocessor; fewer where lengths and resets want registers, too.
+template <class S, bool masked>
+inline constexpr int forward_depth = (is_rounded<S> ? 32 : 16) * (masked ? 3 : 4) / 4;
 template <class S>
 inline constexpr int backward_depth = is_rounded<S> ? 12 : 8;
 
@@ -70,7 +70,7 @@ struct Column {
 template <class S, class A, bool masked, class T = Compute<S>>
 __device__ inline T walk_forward(const RecurrenceForward<S>& r, const Column<masked>& column,
                                  std::int64_t first, std::int64_t end, Compute<S> h) {
-  constexpr int depth = forward_depth<S>;
+  constexpr int depth = forward_depth<S, masked>;
   const std::int64_t stride = column.stride;
   const S* z = r.z + column.index;
   S* out = r.h + column.index;

@@ -83,7 +83,7 @@ template <class S, class A, bool masked>
 __global__ void __launch_bounds__(threads)
     scan_forward_compose(RecurrenceForward<S> r, Chunks chunks, ForwardTables<Compute<S>> tables) {
   using T = Compute<S>;
-  constexpr int depth = forward_depth<S>;
+  constexpr int depth = forward_depth<S, false>;
   constexpr bool relu = std::is_same_v<A, Relu>;
   const std::int64_t index = std::int64_t{blockIdx.x} * threads + threadIdx.x, chunk = blockIdx.y;
   if (index >= r.rows.columns()) return;
