@@ -61,8 +61,15 @@ def train(name: str, options: argparse.Namespace) -> dict[str, Any]:
     network = torch.nn.ModuleList([SYSTEMS[name](hidden), torch.nn.Linear(hidden, 1)])
     adam = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
     points: list[list[float]] = []
-    start = time.perf_counter()
-    for step in range(options.steps):
+    earlier, first = 0.0, 0
+    if options.checkpoint and options.checkpoint.exists():
+        found = torch.load(options.checkpoint)
+        network.load_state_dict(found["network"])
+        adam.load_state_dict(found["adam"])
+        points, earlier = found["points"], found["seconds"]
+        first = int(points[-1][0])
+    start = time.perf_counter() - earlier
+    for step in range(first, options.steps):
         rate = options.learning_rate * 0.5 * (1 + math.cos(math.pi * step / options.steps))
         adam.param_groups[0]["lr"] = rate
         epoch, position = divmod(step, data.train.num_batches())
@@ -76,6 +83,11 @@ def train(name: str, options: argparse.Namespace) -> dict[str, Any]:
             points.append([step + 1, squared_error(network, data.validation)])
             seconds = time.perf_counter() - start
             print(f"{name}, step {step + 1}: {points[-1][1]:.4g}, {seconds:.0f} s", flush=True)
+            if options.checkpoint:
+                state = {"network": network.state_dict(), "adam": adam.state_dict()}
+                part = options.checkpoint.with_suffix(".part")
+                torch.save({**state, "points": points, "seconds": seconds}, part)
+                part.replace(options.checkpoint)
     return {
         "seconds": time.perf_counter() - start,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -94,6 +106,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--checkpoint", type=Path, help="goes on from this file where there is one")
     parser.add_argument("--json", type=Path, help="the record")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import indrnn_engine as ie
 from benchmarks import __main__ as program
 from benchmarks import bars, checks, markdown, measure, processes, reference, results
 from benchmarks.catalogue import SYSTEMS
 from benchmarks.workloads import WORKLOADS, Workload, parameter_names, problem, tasks_of
+from indrnn_engine.data.batches import TRAIN
 
 TINY = WORKLOADS["tiny"]
 STREAM = WORKLOADS["tiny-stream"]
@@ -313,17 +315,34 @@ def test_marks_that_are_missing_are_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("system", ["lstm", "rnn"])
-def test_pytorch_trains_on_the_adding_problem(
+def test_pytorch_learns_the_adding_problem_and_goes_on_from_a_checkpoint(
     system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
     from benchmarks import adding_peers
 
-    record = tmp_path / "record.json"
     sizes = {"--time-steps": 4, "--hidden-size": 32, "--steps": 500, "--learning-rate": 1e-2}
-    words = [str(word) for pair in {**sizes, "--json": record}.items() for word in pair]
-    monkeypatch.setattr("sys.argv", ["adding_peers", system, *words])
-    adding_peers.main()
-    found = json.loads(record.read_text())
-    assert [step for step, _ in found["validation"]["points"]] == [100, 200, 300, 400, 500]
-    assert found["test"]["mse"] < 0.05  # always answering 1: 0.167
+
+    def run(name: str) -> dict[str, Any]:
+        files = {"--json": tmp_path / f"{name}.json", "--checkpoint": tmp_path / f"{name}.pt"}
+        words = [str(word) for pair in {**sizes, **files}.items() for word in pair]
+        monkeypatch.setattr("sys.argv", ["adding_peers", system, *words])
+        adding_peers.main()
+        found: dict[str, Any] = json.loads(files["--json"].read_text())
+        return found
+
+    whole = run("whole")
+    assert [step for step, _ in whole["validation"]["points"]] == [100, 200, 300, 400, 500]
+    assert whole["test"]["mse"] < 0.05  # always answering 1: 0.167
+    batches = ie.data.adding.AddingSource.batch
+
+    def interrupted(source: Any, seed: int, epoch: int, position: int) -> Any:
+        if source.stream == TRAIN and (epoch, position) == (2, 50):
+            raise KeyboardInterrupt
+        return batches(source, seed, epoch, position)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(ie.data.adding.AddingSource, "batch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped")
+    assert run("stopped")["validation"] == whole["validation"]
