@@ -10,8 +10,8 @@ al., CVPR 2018, section 5.1), with PyTorch's own initial weights.
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import torch
 
 import indrnn_engine as ie
 from benchmarks.results import four_digits
+from indrnn_engine.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ def train(name: str, options: argparse.Namespace) -> dict[str, Any]:
     hidden = options.hidden_size
     network = torch.nn.ModuleList([SYSTEMS[name](hidden), torch.nn.Linear(hidden, 1)])
     adam = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
+    schedule = ie.optim.schedules.Cosine(options.learning_rate, options.steps)
     points: list[list[float]] = []
     earlier, first = 0.0, 0
     if options.checkpoint and options.checkpoint.exists():
@@ -70,8 +72,7 @@ def train(name: str, options: argparse.Namespace) -> dict[str, Any]:
         first = int(points[-1][0])
     start = time.perf_counter() - earlier
     for step in range(first, options.steps):
-        rate = options.learning_rate * 0.5 * (1 + math.cos(math.pi * step / options.steps))
-        adam.param_groups[0]["lr"] = rate
+        adam.param_groups[0]["lr"] = schedule(step)
         epoch, position = divmod(step, data.train.num_batches())
         batch = data.train.batch(options.seed, epoch, position)
         adam.zero_grad()
@@ -85,9 +86,9 @@ def train(name: str, options: argparse.Namespace) -> dict[str, Any]:
             print(f"{name}, step {step + 1}: {points[-1][1]:.4g}, {seconds:.0f} s", flush=True)
             if options.checkpoint:
                 state = {"network": network.state_dict(), "adam": adam.state_dict()}
-                part = options.checkpoint.with_suffix(".part")
-                torch.save({**state, "points": points, "seconds": seconds}, part)
-                part.replace(options.checkpoint)
+                content = io.BytesIO()
+                torch.save({**state, "points": points, "seconds": seconds}, content)
+                write_atomically(options.checkpoint, content.getvalue())
     return {
         "seconds": time.perf_counter() - start,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -119,7 +120,7 @@ def main() -> None:
     found = {"command": command, "environment": environment, **train(options.system, options)}
     print(f"{options.system}: test error {found['test']['mse']:.4g}")
     if options.json:
-        options.json.write_text(json.dumps(four_digits(found)) + "\n")
+        write_atomically(options.json, (json.dumps(four_digits(found)) + "\n").encode())
 
 
 if __name__ == "__main__":
