@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import _checks, _core
@@ -16,7 +17,7 @@ __all__ = ["Optimizer"]
 Core = TypeVar("Core", bound="_core.Adam | _core.Sgd")
 
 
-class Optimizer(Generic[Core]):
+class Optimizer(ABC, Generic[Core]):
     """One fused native pass over all parameters of a network; made as `Adam` or `SGD`."""
 
     __slots__ = ("_core", "_network")
@@ -55,13 +56,13 @@ class Optimizer(Generic[Core]):
         name = type(self).__name__
         self._core.weight_decay = _checks.non_negative(name, "weight_decay", weight_decay)
 
+    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Everything that goes on from step to step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        raise NotImplementedError
 
     # copy.copy keeps the network; a deep copy or pickle copies it, once for all that refer to it.
     def __reduce__(self) -> tuple[Any, ...]:
