@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from test_threads_and_fork import check
+from processes import check
 
 pytest.importorskip("threadpoolctl", minversion="3.2")
 
