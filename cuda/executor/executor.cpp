@@ -219,6 +219,10 @@ class CudaExecutor : public Executor {
         numbers.seed = *call.network_seed;
         numbers.forwards = call.mode.training ? (*call.network_forwards)++ : *call.network_forwards;
       }
+      if (!first && call.state_steps != nullptr) {
+        numbers.start_step = *call.state_steps;
+        *call.state_steps += call.time_steps;
+      }
       first = false;
     });
   }

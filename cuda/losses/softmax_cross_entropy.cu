@@ -1,5 +1,6 @@
 // loss = mean over counted rows of log(sum exp(x)) - x[target];  gradient = (softmax - one_hot) / counted rows.
-// A warp, or a block where there are many classes, takes a row: maximum, sum of exponentials, gradient. Reads the logits
+// A warp, or a block where there are many classes, takes a row: maximum, sum of exponentials, gradient; and, where it is
+// wanted, whether the maximum is the target's. Reads the logits
 // three times, the second and third time from the cache, and writes the gradient once.
 #include <cmath>
 
@@ -18,6 +19,7 @@ struct LossRows {
   const std::uint8_t* mask;
   T* gradient;     // or nullptr
   double* losses;  // [rows]
+  double* hits;    // [rows]: 1 where the target is the first of the highest logits; or nullptr
   RowCount count;
 };
 
@@ -37,10 +39,14 @@ __global__ void __launch_bounds__(threads) softmax_cross_entropy_rows(LossRows<T
     highest = value > highest ? value : highest;
   }
   highest = block_maximum<threads>(highest);
-  double sum = 0.0;
-  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads)
-    sum += static_cast<double>(std::exp(load(x + c) - highest));
+  double sum = 0.0, before = 0.0;  // classes before the target that are as high
+  for (std::int64_t c = threadIdx.x; c < r.classes; c += threads) {
+    const T value = load(x + c);
+    sum += static_cast<double>(std::exp(value - highest));
+    if (c < target && value == highest) before += 1.0;
+  }
   sum = block_sum<threads>(sum);
+  if (r.hits != nullptr) before = block_sum<threads>(before);
   __syncthreads();  // all have read the target's logit
   const double scale = r.count.scale();
   if (gradient != nullptr) {
@@ -54,12 +60,16 @@ __global__ void __launch_bounds__(threads) softmax_cross_entropy_rows(LossRows<T
   if (threadIdx.x == 0) {
     const double loss = std::log(sum) - (target_logit - static_cast<double>(highest));
     store(r.losses + row, counts ? loss : 0.0);
+    if (r.hits != nullptr) {
+      const bool hit = counts && target_logit == static_cast<double>(highest) && before == 0.0;
+      store(r.hits + row, hit ? 1.0 : 0.0);
+    }
   }
 }
 
-struct RowLoss {
-  const double* losses;
-  __device__ double operator()(std::int64_t row) const { return load(losses + row); }
+struct OfRow {
+  const double* values;
+  __device__ double operator()(std::int64_t row) const { return load(values + row); }
 };
 
 constexpr std::int64_t many_classes = 1024;
@@ -69,13 +79,19 @@ constexpr std::int64_t many_classes = 1024;
 void Context::softmax_cross_entropy(const CrossEntropyCall& call) {
   const DeviceGuard guard(device_);
   double* memory = reinterpret_cast<double*>(
-      scratch(total_bytes + static_cast<std::size_t>(call.rows + 32) * sizeof(double)));
+      scratch(total_bytes + static_cast<std::size_t>(2 * call.rows + 32) * sizeof(double)));
   double* losses = memory + most_total_blocks + 32;
+  double* hits = call.correct != nullptr ? losses + call.rows : nullptr;
   const RowCount count = count_rows(queue(), call.mask, call.rows, memory);
   dispatch_float(call.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const LossRows<T> rows{call.classes, static_cast<const T*>(call.logits), call.targets,
-                           call.mask,    static_cast<T*>(call.gradient),     losses,
+    const LossRows<T> rows{call.classes,
+                           static_cast<const T*>(call.logits),
+                           call.targets,
+                           call.mask,
+                           static_cast<T*>(call.gradient),
+                           losses,
+                           hits,
                            count};
     const auto grid = static_cast<unsigned>(call.rows);
     if (call.classes > many_classes) {
@@ -86,7 +102,9 @@ void Context::softmax_cross_entropy(const CrossEntropyCall& call) {
              rows);
     }
   });
-  launch_total("sum_losses", queue(), call.rows, RowLoss{losses}, StoreMean{call.loss, count, 1.0}, memory);
+  launch_total("sum_losses", queue(), call.rows, OfRow{losses}, StoreMean{call.loss, count, 1.0}, memory);
+  if (hits != nullptr)
+    launch_total("sum_hits", queue(), call.rows, OfRow{hits}, StoreTotal{call.correct}, memory);
 }
 
 }  // namespace indrnn::cuda

@@ -2,11 +2,14 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "any_state.hpp"
 #include "backend/training_step.hpp"
 #include "device_array.hpp"
 #include "device_losses.hpp"
@@ -29,7 +32,8 @@ struct Given {
 class CapturedStep {
  public:
   CapturedStep(const py::object& optimizer, const std::string& loss, std::optional<double> clip_value,
-               std::optional<double> clip_norm, std::optional<double> recurrent_bound)
+               std::optional<double> clip_norm, std::optional<double> recurrent_bound,
+               const std::optional<SharedDeviceState>& state)
       : holder_(optimizer) {
     if (py::isinstance<SharedAdam>(optimizer)) {
       auto& adam = optimizer.cast<SharedAdam&>();
@@ -50,6 +54,10 @@ class CapturedStep {
     options_.clip_value = clip_value;
     options_.clip_norm = clip_norm;
     options_.recurrent_bound = recurrent_bound;
+    if (!state) return;
+    if (state->network != shared_)
+      throw py::value_error("[CapturedStep] state must be a DeviceState of the optimizer's network");
+    options_.state = state->state;
   }
 
   std::pair<double, double> run(py::handle x_object, py::handle targets_object, py::handle mask_object,
@@ -86,15 +94,20 @@ class CapturedStep {
       bring(context, mask, step->mask());
       bring(context, lengths, step->lengths());
       step->run();
-      return step->loss_and_norm();
+      return step->numbers();
     });
     step_ = step;
-    return result;
+    correct_ = result.correct;
+    return {result.loss, result.norm};
   }
 
   DeviceArray output() const {
     const TrainingStep& step = last();
     return {shared_, step_, step.y()};
+  }
+  std::int64_t correct() const {
+    last();
+    return std::llround(correct_);
   }
   bool captured() const { return step_ != nullptr && step_->captured(); }
   void restore_parameters() {
@@ -163,6 +176,7 @@ class CapturedStep {
   TrainingStep::Optimizer optimizer_;
   TrainingStepOptions options_;  // without sizes
   std::shared_ptr<TrainingStep> step_;
+  double correct_ = 0.0;
 };
 
 }  // namespace
@@ -170,12 +184,13 @@ class CapturedStep {
 void register_captured_step(py::module_& module) {
   py::class_<CapturedStep>(module, "CapturedStep")
       .def(py::init<const py::object&, const std::string&, std::optional<double>, std::optional<double>,
-                    std::optional<double>>(),
+                    std::optional<double>, const std::optional<SharedDeviceState>&>(),
            py::arg("optimizer"), py::arg("loss"), py::arg("clip_value"), py::arg("clip_norm"),
-           py::arg("recurrent_bound"))
+           py::arg("recurrent_bound"), py::arg("state"))
       .def("run", &CapturedStep::run, py::arg("x"), py::arg("targets"), py::arg("mask"), py::arg("lengths"))
       .def("restore_parameters", &CapturedStep::restore_parameters)
       .def_property_readonly("output", &CapturedStep::output)
+      .def_property_readonly("correct", &CapturedStep::correct)
       .def_property_readonly("captured", &CapturedStep::captured);
 }
 

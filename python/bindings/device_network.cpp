@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "any_state.hpp"
 #include "indrnn/error.hpp"
 
 namespace indrnn::python {
@@ -55,11 +56,6 @@ Optional resets_of(py::handle object, SharedNetwork& shared) {
   return {std::move(host), view};
 }
 
-std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch) {
-  return state != nullptr ? std::make_shared<State>(*state)
-                          : std::make_shared<State>(network.initial_state(batch));
-}
-
 }  // namespace
 
 bool on_device(const SharedNetwork& shared, py::handle object) {
@@ -71,7 +67,7 @@ bool on_device(const SharedNetwork& shared, py::handle object) {
 }
 
 py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handle x_object,
-                         const State* state, py::handle lengths_object, bool training, bool keep,
+                         py::handle state_object, py::handle lengths_object, bool training, bool keep,
                          py::handle resets_object, py::handle out) {
   const Network& network = shared->network;
   const char* letters = network.takes_indices() ? "[T, B]" : "[T, B, I]";
@@ -82,12 +78,16 @@ py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handl
   const Optional resets = resets_of(resets_object, *shared);
   DeviceArray y = device_output(shared, out, "forward", network.output_shape(time_steps, batch));
   require_apart(y.view, {"forward", "out"}, x, "x");
-  const auto next = copy_or_zero(network, state, batch);
+  const AnyState before = state_of(state_object, *shared, "forward", batch);
+  AnyState after;
   using_network(*shared, "forward", [&](Network& held) {
-    held.forward(x, y.view, *next, {training, keep, lengths.view, resets.view});
+    after = copy_of(before, held);
+    with_state(after, [&](auto& state) {
+      held.forward(x, y.view, state, {training, keep, lengths.view, resets.view});
+    });
     if (training || keep) shared->kept = KeptForward{time_steps, batch};
   });
-  return py::make_tuple(std::move(y), next);
+  return py::make_tuple(std::move(y), object_of(after));
 }
 
 py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy_object,
@@ -110,7 +110,8 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
     dx_view = array.view;
     dx = py::cast(std::move(array));
   }
-  const auto before = copy_or_zero(network, dstate, kept->batch);
+  const auto before = dstate != nullptr ? std::make_shared<State>(*dstate)
+                                        : std::make_shared<State>(network.initial_state(kept->batch));
   using_network(*shared, "backward", [&](Network& held) {
     if (shared->kept != kept)
       throw InvalidArgument("[backward] another thread has used the network since its forward");
@@ -121,18 +122,19 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
 }
 
 py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x_object,
-                      std::shared_ptr<State> state, py::handle out) {
+                      py::handle state_object, py::handle out) {
   const Network& network = shared->network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const ConstTensorView x = device_input(x_object, {"step", "x", letters}, input_dtype(network), *shared);
   const std::int64_t batch = x.shape[0];
-  if (!state) state = std::make_shared<State>(network.initial_state(batch));
+  const AnyState state = state_of(state_object, *shared, "step", batch);
   const Shape sequence = network.output_shape(1, batch);
   DeviceArray y =
       device_output(shared, out, "step", {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
   require_apart(y.view, {"step", "out"}, x, "x");
-  using_network(*shared, "step", [&](Network& held) { held.step(x, y.view, *state); });
-  return py::make_tuple(std::move(y), state);
+  using_network(*shared, "step",
+                [&](Network& held) { with_state(state, [&](auto& each) { held.step(x, y.view, each); }); });
+  return py::make_tuple(std::move(y), object_of(state));
 }
 
 }  // namespace indrnn::python

@@ -1,5 +1,5 @@
 // Calls of a network with arrays in device memory: they are read where they lie, results stay on the device, and nothing
-// waits unless a state is read.
+// waits unless a State on the host is read.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,11 @@ namespace indrnn::python {
 // Whether an argument lies in device memory and the network can take it there; throws if it is on the CPU.
 bool on_device(const SharedNetwork& shared, py::handle object);
 
-py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handle x, const State* state,
+py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handle x, py::handle state,
                          py::handle lengths, bool training, bool keep, py::handle resets, py::handle out);
 py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy, const State* dstate,
                           bool input_gradient);
-py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x,
-                      std::shared_ptr<State> state, py::handle out);
+py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x, py::handle state,
+                      py::handle out);
 
 }  // namespace indrnn::python

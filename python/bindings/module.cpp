@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   register_runtime(module);
   register_state(module);
   register_device_array(module);
+  register_device_state(module);
   register_network(module);
   register_ops(module);
   register_losses(module);

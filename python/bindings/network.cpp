@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "any_state.hpp"
 #include "arrays.hpp"
 #include "device_network.hpp"
 #include "indrnn/error.hpp"
@@ -29,11 +30,12 @@ DType input_dtype(const Network& network) {
   return network.takes_indices() ? DType::int64 : network.options().dtype;
 }
 
-py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_object, const State* state,
-                  py::handle lengths_object, bool training, bool keep, py::handle resets_object,
-                  py::handle out) {
+py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_object,
+                  py::handle state_object, py::handle lengths_object, bool training, bool keep,
+                  py::handle resets_object, py::handle out) {
   if (on_device(*held_network, x_object)) {
-    return device_forward(held_network, x_object, state, lengths_object, training, keep, resets_object, out);
+    return device_forward(held_network, x_object, state_object, lengths_object, training, keep, resets_object,
+                          out);
   }
   SharedNetwork& shared = *held_network;
   Network& network = shared.network;
@@ -50,16 +52,17 @@ py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle
   require_apart(y_view, out_argument, view_of(x), "x");
   require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
 
-  const auto next = state != nullptr ? std::make_shared<State>(*state)
-                                     : std::make_shared<State>(network.initial_state(batch));
+  const AnyState before = state_of(state_object, shared, "forward", batch);
+  AnyState after;
   const ForwardOptions options{training, keep, view_of(lengths), view_of(resets)};
   const ConstTensorView x_view = view_of(x);
   using_network(shared, "forward", [&](Network& held) {
-    held.forward(x_view, y_view, *next, options);
+    after = copy_of(before, held);
+    with_state(after, [&](auto& state) { held.forward(x_view, y_view, state, options); });
     // Should it fail on the way, the engine itself refuses the backward that `kept` still seems to allow.
     if (training || keep) shared.kept = KeptForward{time_steps, batch};
   });
-  return py::make_tuple(y, next);
+  return py::make_tuple(y, object_of(after));
 }
 
 // Gradients of the input (None unless wanted) and of the initial state.
@@ -102,14 +105,15 @@ py::tuple backward(const std::shared_ptr<SharedNetwork>& held_network, py::handl
 
 // Updates the given state, or a new one, and returns it behind y.
 py::tuple step(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_object,
-               std::shared_ptr<State> state, py::handle out) {
-  if (on_device(*held_network, x_object)) return device_step(held_network, x_object, std::move(state), out);
+               py::handle state_object, py::handle out) {
+  if (on_device(*held_network, x_object)) return device_step(held_network, x_object, state_object, out);
   SharedNetwork& shared = *held_network;
   Network& network = shared.network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const py::array given = input_array(x_object, {"step", "x", letters}, input_dtype(network));
-  if (!state) state = std::make_shared<State>(network.initial_state(given.shape(0)));
-  const ConstTensorView state_view = state->flat.view();
+  const AnyState state = state_of(state_object, shared, "step", given.shape(0));
+  ConstTensorView state_view;  // on the host
+  if (const auto* host = std::get_if<std::shared_ptr<State>>(&state)) state_view = (*host)->flat.view();
   const py::array x = apart_from(given, state_view);
   const Shape sequence = network.output_shape(1, x.shape(0));
   const Argument out_argument{"step", "out"};
@@ -120,8 +124,10 @@ py::tuple step(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_
   require_apart(y_view, out_argument, state_view, "the state");
   require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
   const ConstTensorView x_view = view_of(x);
-  using_network(shared, "step", [&](Network& held) { held.step(x_view, y_view, *state); });
-  return py::make_tuple(y, state);
+  using_network(shared, "step", [&](Network& held) {
+    with_state(state, [&](auto& each) { held.step(x_view, y_view, each); });
+  });
+  return py::make_tuple(y, object_of(state));
 }
 
 std::shared_ptr<SharedNetwork> shared_of(const py::object& self) {

@@ -10,6 +10,7 @@ void register_runtime(pybind11::module_& module);
 void register_state(pybind11::module_& module);
 void register_network(pybind11::module_& module);
 void register_device_array(pybind11::module_& module);
+void register_device_state(pybind11::module_& module);
 void register_ops(pybind11::module_& module);
 void register_losses(pybind11::module_& module);
 void register_optim(pybind11::module_& module);

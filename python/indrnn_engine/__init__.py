@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from . import _threadpoolctl, files, losses, nn, ops, optim
 from ._runtime import devices, instruction_set, num_threads, set_num_threads, version
 from .device_array import DeviceArray, to_device
+from .device_state import DeviceState
 from .network import Network
 from .state import State
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeviceArray",
+    "DeviceState",
     "Network",
     "State",
     "analysis",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _checks, _core
+from .device_state import DeviceState
 from .optim import SGD, Adam
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ LOSSES = ("softmax_cross_entropy", "mean_squared_error")
 class CapturedStep:
     """A training step on a GPU, given to it as one CUDA graph.
 
-    A step is: gradients to zero, forward in training from a zero state, loss, backward, clipping,
-    optimizer, bound on the recurrent weights. Given call by call, dozens of kernels are launched
+    A step is: gradients to zero, forward in training, loss, backward, clipping, optimizer, bound on
+    the recurrent weights. Given call by call, dozens of kernels are launched
     one by one, which can take longer than they run where the network or the batch is small.
 
     Parameters
@@ -33,20 +34,26 @@ class CapturedStep:
         Bounds on each gradient and, after that, on the norm of all: `optim.clip_gradients`.
     recurrent_bound : float, optional
         Of `optim.constrain_recurrent`, after the optimizer.
+    state : DeviceState, optional
+        Of the network. The forward starts from it and leaves there what it comes to: a language
+        model's state goes on from batch to batch, and between steps it can be read, set or zeroed.
+        Several steps, for batches of different lengths, may share one. Left out: each step starts
+        from zero.
 
     Raises
     ------
     ValueError
-        If the network is on the CPU, for another loss, or for a bound out of range.
+        If the network is on the CPU, for another loss, a bound out of range or a state of another
+        network.
     TypeError
-        If `optimizer` is none.
+        If `optimizer` or `state` is none.
 
     Notes
     -----
     The first call runs the step call by call, which makes its memory; the second captures it, and
     from then on the captured step is launched. All give the same bits. What may change between
     calls is read anew each time: the weights, the optimizer's rate, options, moments and steps,
-    and the network's `random_state`, from which dropout draws.
+    the network's `random_state`, from which dropout draws, and the state.
 
     Examples
     --------
@@ -73,6 +80,7 @@ class CapturedStep:
         clip_value: float | None = None,
         clip_norm: float | None = None,
         recurrent_bound: float | None = None,
+        state: DeviceState | None = None,
     ) -> None:
         operation = "CapturedStep"
         if not isinstance(optimizer, Adam | SGD):
@@ -81,6 +89,8 @@ class CapturedStep:
             )
         if loss not in LOSSES:
             raise ValueError(f"[{operation}] loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+        if state is not None and not isinstance(state, DeviceState):
+            raise TypeError(f"[{operation}] state must be a DeviceState, got {_checks.got(state)}")
         self._core = _core.CapturedStep(
             optimizer._core,
             loss,
@@ -89,6 +99,7 @@ class CapturedStep:
             None
             if recurrent_bound is None
             else _checks.non_negative(operation, "recurrent_bound", recurrent_bound),
+            None if state is None else state._core,
         )
         self._optimizer = optimizer
 
@@ -124,8 +135,9 @@ class CapturedStep:
         Raises
         ------
         ValueError
-            For shapes other than in the first call, a class out of range on the host (on the device
-            it makes the loss NaN), or a network with `set_reduction`.
+            For shapes other than in the first call, a batch other than the state's, a class out of
+            range on the host (on the device it makes the loss NaN), or a network with
+            `set_reduction`.
         TypeError
             For another dtype.
         MemoryError
@@ -144,6 +156,19 @@ class CapturedStep:
         return self._core.captured
 
     @property
+    def correct(self) -> int:
+        """Rows that counted in the last step and whose highest output was their target's.
+
+        The first of several that are as high, as for `argmax`; 0 for the mean squared error.
+
+        Raises
+        ------
+        ValueError
+            Before the first step.
+        """
+        return self._core.correct
+
+    @property
     def output(self) -> DeviceArray:
         """The network's output in the last step; the next one overwrites it.
 
@@ -157,7 +182,7 @@ class CapturedStep:
     def restore_parameters(self) -> None:
         """Give the parameters the values they had before the last step.
 
-        The optimizer's moments stay as the step left them.
+        The optimizer's moments and the state stay as the step left them.
 
         Raises
         ------

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _checks, _cuda, _document, _threadpoolctl, nn
+from ._core import DeviceState as CoreDeviceState
 from ._core import Network as CoreNetwork
 from ._data_parallel import DataParallelHooks
+from ._parameters import Parameters
 from ._plans import Plans
+from .device_state import DeviceState, core_of_any, of_any_core
 from .state import State, core_of
 from .summary import Summary, describe
 
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
+    from .device_state import AnyState
+
 __all__ = ["Network"]
 
 
-class Network(Plans, DataParallelHooks):
+class Network(Parameters, Plans, DataParallelHooks):
     """A network on one device: parameters, gradients and all arithmetic of a list of layer specs.
 
     Parameters
@@ -193,31 +198,26 @@ class Network(Plans, DataParallelHooks):
         """Whether the input is int64 [T, B]: the first layer is an `Embedding`."""
         return self._core.takes_indices
 
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers `parameters` holds."""
-        return int(self._core.parameters.size)
-
     # Computing
 
     def forward(
         self,
         x: NDArray[Any],
-        state: State | None = None,
+        state: AnyState | None = None,
         lengths: NDArray[Any] | None = None,
         training: bool = False,
         *,
         resets: NDArray[Any] | None = None,
         keep: bool | None = None,
         out: NDArray[Any] | None = None,
-    ) -> tuple[NDArray[Any], State]:
+    ) -> tuple[NDArray[Any], AnyState]:
         """Run a batch of sequences.
 
         Parameters
         ----------
         x : array [T, B, I] of the network's dtype, or int64 [T, B]
             Input; indices if `takes_indices`.
-        state : State, optional
+        state : State or DeviceState, optional
             State before the first step; zero if left out. It is not changed.
         lengths : integer array [B], optional
             Where each sequence ends, from 0 to T. Past its length outputs are zero and x is not
@@ -238,7 +238,7 @@ class Network(Plans, DataParallelHooks):
         Returns
         -------
         y : array [T, B, O], or [B, O] behind `LastStep`
-        state : State
+        state : State, or DeviceState for one
             State after the last real step of each sequence.
 
         Raises
@@ -266,14 +266,14 @@ class Network(Plans, DataParallelHooks):
         """
         y, after = self._core.forward(
             x,
-            core_of("forward", "state", state),
+            core_of_any("forward", state),
             lengths,
             training,
             training if keep is None else keep,
             resets,
             out,
         )
-        return y, State._of(after)
+        return y, of_any_core(after)
 
     def backward(
         self,
@@ -316,23 +316,23 @@ class Network(Plans, DataParallelHooks):
         return dx, State._of(before)
 
     def step(
-        self, x: NDArray[Any], state: State | None = None, *, out: NDArray[Any] | None = None
-    ) -> tuple[NDArray[Any], State]:
+        self, x: NDArray[Any], state: AnyState | None = None, *, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], AnyState]:
         """Run one time step of inference: streaming.
 
         Parameters
         ----------
         x : array [B, I] of the network's dtype, or int64 [B]
             Input of this step.
-        state : State, optional
-            Updated in place and returned; a new zero state if left out.
+        state : State or DeviceState, optional
+            Updated in place and returned; a new zero State if left out.
         out : array [B, O], optional
             Written and returned as y.
 
         Returns
         -------
         y : array [B, O]
-        state : State
+        state : State, or DeviceState for one
 
         Raises
         ------
@@ -351,69 +351,17 @@ class Network(Plans, DataParallelHooks):
         >>> bool(np.allclose(y_t, net.forward(x)[0][-1]))
         True
         """
-        y, after = self._core.step(x, core_of("step", "state", state), out)
-        return y, State._of(after) if state is None else state
+        y, after = self._core.step(x, core_of_any("step", state), out)
+        return y, of_any_core(after) if state is None else state
 
     def initial_state(self, batch: int) -> State:
         """Return a zero state for `batch` sequences."""
         return State._of(self._core.initial_state(_checks.integer("initial_state", "batch", batch)))
 
-    # Parameters and gradients
-
-    @property
-    def parameters(self) -> NDArray[Any]:
-        """All parameters: a flat view, writes go through; it keeps the network's memory alive."""
-        return self._core.parameters
-
-    @property
-    def gradients(self) -> NDArray[Any]:
-        """All gradients: a flat view, in the order of `parameters`."""
-        return self._core.gradients
-
-    def named_parameters(self) -> dict[str, NDArray[Any]]:
-        """Return views into `parameters` by name, such as "0.weight", in their order there.
-
-        Examples
-        --------
-        >>> import indrnn_engine as ie
-        >>> net = ie.Network([ie.nn.IndRNN(8), ie.nn.Linear(2)], input_size=3)
-        >>> {name: view.shape for name, view in net.named_parameters().items()}
-        {'0.weight': (8, 3), '0.bias': (8,), '0.weight_hh': (8,), '1.weight': (2, 8), '1.bias':
-        (2,)}
-        >>> net.named_parameters()["1.bias"][:] = 0.5
-        """
-        return self._core.named_parameters()
-
-    def named_gradients(self) -> dict[str, NDArray[Any]]:
-        """Return views into `gradients` by the names of their parameters."""
-        return self._core.named_gradients()
-
-    def named_buffers(self) -> dict[str, NDArray[Any]]:
-        """Return views of the running statistics by name, such as "1.running_mean"."""
-        return self._core.named_buffers()
-
-    def zero_gradients(self) -> None:
-        """Set all gradients to zero."""
-        self._core.zero_gradients()
-
-    @property
-    def random_state(self) -> tuple[int, int]:
-        """Seed and number of training forwards so far, all that dropout draws from; may be set."""
-        seed, forwards = self._core.random_state
-        return seed, forwards
-
-    @random_state.setter
-    def random_state(self, value: tuple[int, int]) -> None:
-        try:
-            seed, forwards = value
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"[Network] random_state must be (seed, forwards), got {value!r}"
-            ) from None
-        self._core.set_random_state(
-            _checks.integer("Network", "seed", seed, 0, 2**64 - 1),
-            _checks.integer("Network", "forwards", forwards, 0, 2**64 - 1),
-        )
+    def device_state(self, batch: int) -> DeviceState:
+        """Return a zero state for `batch` sequences in the memory of the network's GPU."""
+        batch = _checks.integer("device_state", "batch", batch)
+        return DeviceState._of(CoreDeviceState(self._core, batch))
 
     def describe(self, time_steps: int, batch: int, training: bool = False) -> Summary:
         """Table of layers, shapes, parameters, cost per time step; see `summary.describe`."""

@@ -59,6 +59,23 @@ inline Tensor to_host(Network& network, const TensorView& view) {
   return host;
 }
 
+// A host array, copied to the device.
+inline std::shared_ptr<void> on_device(DeviceContext& context, const void* host, std::size_t bytes) {
+  auto memory = context.allocate(bytes);
+  context.upload(host, memory.get(), bytes);
+  return memory;
+}
+
+inline std::shared_ptr<void> on_device(DeviceContext& context, const Tensor& host) {
+  return on_device(context, host.data<void>(), host.bytes());
+}
+
+inline double read_double(DeviceContext& context, const void* device) {
+  double value = 0.0;
+  context.download(device, &value, sizeof(value));
+  return value;
+}
+
 inline void fill_random(Tensor& tensor, std::mt19937_64& random, bool small_integers = false) {
   std::normal_distribution<double> normal;
   for (std::int64_t i = 0; i < tensor.shape().elements(); ++i) {

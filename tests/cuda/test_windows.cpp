@@ -156,5 +156,23 @@ TEST_F(Windows, EachCostsTheLaunchesOfAWalk) {
   EXPECT_EQ(launches("4"), 3 * whole);
 }
 
+// Values of 12 000 features, so that windows are short.
+TEST(CudaRecompute, IsTheCpus) {
+  Case each{.name = "recompute",
+            .layers = {nn::Linear{.size = 6000}, nn::Linear{.size = 5},
+                       nn::IndRNN{.size = 6000, .activation = "tanh"}, nn::Dropout{.p = 0.2},
+                       nn::TimeDifference{}, nn::BatchNorm{.mode = "step", .time_steps = 2000},
+                       nn::IndRNN{.size = 2, .activation = "tanh", .zoneout = 0.1}, nn::MeanOverTime{},
+                       nn::Linear{.size = 2}},
+            .time_steps = 130,
+            .batch = 3,
+            .lengths = true,
+            .memory = "recompute"};
+  expect_as_cpu(each);
+  each.dtype = DType::float64;
+  const std::string plan = make_case_network(each, "cuda").describe_plan(each.time_steps, each.batch, true);
+  EXPECT_EQ(plan.find("\"windows\":1,"), std::string::npos) << plan;
+}
+
 }  // namespace
 }  // namespace indrnn::testing

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 import indrnn_engine as ie
+from captured_cases import CLASSES, TIME_STEPS, all_of, batches, network
 from cuda_device import require_cuda
 from indrnn_engine import nn
-from indrnn_engine.data import Batch
-from indrnn_engine.training import captured as captured_module
-from indrnn_engine.training.objectives import objective_for
-from indrnn_engine.training.update import make_optimizer
 
 require_cuda()
-
-TIME_STEPS, INPUTS, CLASSES = 6, 3, 4
-LAYERS = [
-    nn.IndRNN(8, zoneout=0.2),
-    nn.Dropout(0.4),
-    nn.BatchNorm(),
-    nn.IndRNN(6),
-    nn.LastStep(),
-    nn.Linear(CLASSES),
-]
-
-
-def network(device="cuda", layers=LAYERS, dtype="float64"):
-    return ie.Network(layers, input_size=INPUTS, device=device, dtype=dtype, seed=3)
-
-
-def batches(count, size=5, dtype=np.float64):
-    rng = np.random.default_rng(size)
-    for _ in range(count):
-        x = rng.normal(size=(TIME_STEPS, size, INPUTS)).astype(dtype)
-        yield x, rng.integers(0, CLASSES, size=size)
-
 
 OPTIMIZERS = {
     "adam": lambda net: ie.optim.Adam(net, lr=1e-2, weight_decay=1e-2),
@@ -63,15 +36,6 @@ def captured_step(optimizer):
     return ie.cuda.CapturedStep(
         optimizer, "softmax_cross_entropy", clip_value=0.05, clip_norm=0.1, recurrent_bound=0.4
     )
-
-
-def all_of(net, optimizer):
-    """Every number that a training goes on from."""
-    state = optimizer.state_dict()
-    arrays = [np.asarray(net.parameters), *map(np.asarray, net.named_buffers().values())]
-    arrays += [value for value in state.values() if isinstance(value, np.ndarray)]
-    numbers = {k: v for k, v in state.items() if not isinstance(v, np.ndarray)}
-    return [array.tobytes() for array in arrays], numbers, net.random_state
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -228,199 +192,3 @@ def test_errors():
     assert step.captured
     assert net.random_state[1] == 2
     assert adam.steps == 2
-
-
-# The trainer
-
-
-class Ragged(ie.data.BatchSource):
-    """Batches of drawn sequences, the last of each epoch a smaller one."""
-
-    def __init__(self, regression=False):
-        self.regression = regression
-
-    def num_batches(self):
-        return 4
-
-    def batch(self, seed, epoch, position):
-        rng = np.random.default_rng([seed, epoch, position])
-        size = 5 if position < 3 else 2
-        x = rng.normal(size=(TIME_STEPS, size, INPUTS))
-        y = rng.normal(size=(size, 2)) if self.regression else rng.integers(0, CLASSES, size=size)
-        return Batch(x, y, lengths=rng.integers(1, TIME_STEPS + 1, size=size))
-
-
-def data_of(kind="classification"):
-    source = Ragged(kind == "regression")
-    outputs = 2 if kind == "regression" else CLASSES
-    return ie.data.Data(
-        kind, kind, INPUTS, outputs, TIME_STEPS, source, validation=source, test=source
-    )
-
-
-def config(**changes):
-    options = {
-        "epochs": 3,
-        "learning_rate": 1e-2,
-        "schedule": "cosine",
-        "warmup_steps": 3,
-        "clip_norm": 0.5,
-        "recurrent_bound": 0.9,
-        "log_every": 1,
-        "final_model": "last",
-    }
-    return ie.training.TrainingConfig(**options | changes)
-
-
-class Losses(ie.training.Reporter):
-    """Keeps the metrics of each step."""
-
-    def __init__(self):
-        self.metrics = []
-
-    def stepped(self, trainer, metrics, speed):
-        self.metrics.append(metrics)
-
-
-def layers_for(data):
-    return [*LAYERS[:-1], nn.Linear(data.output_size)]
-
-
-def train_plainly(net, data, settings):
-    """The loop that the trainer's captured one must equal, with all arrays on the device."""
-    objective, optimizer = objective_for(data), make_optimizer(net, settings)
-    schedule = settings.schedule_for(settings.total_steps(data.train.num_batches()))
-    metrics, step = [], 0
-    for epoch in range(settings.epochs):
-        for position in range(data.train.num_batches()):
-            batch = data.train.batch(settings.seed, epoch, position)
-            net.zero_gradients()
-            x = ie.to_device(batch.x, net)
-            y, _ = net.forward(x, lengths=batch.lengths, training=True)
-            loss, dy = objective.loss(y, batch)
-            net.backward(dy, input_gradient=False)
-            ie.optim.clip_gradients(net, value=settings.clip_value, norm=settings.clip_norm)
-            optimizer.lr = schedule(step)
-            optimizer.step()
-            ie.optim.constrain_recurrent(net, settings.recurrent_bound)
-            metrics.append(objective.metrics(y.numpy(), batch, loss))
-            step += 1
-    return metrics, all_of(net, optimizer)
-
-
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_the_trainer_with_ragged_batches(optimizer, kind):
-    data, settings = data_of(kind), config(optimizer=optimizer)
-    expected = train_plainly(network(layers=layers_for(data)), data, settings)
-    net, reporter = network(layers=layers_for(data)), Losses()
-    trainer = ie.training.Trainer(net, data, settings, reporter=reporter, cuda_graph=True)
-    trainer.fit()
-    assert (reporter.metrics, all_of(net, trainer.optimizer)) == expected
-    kept = trainer._step._by_shape
-    assert [step.captured for step in kept.values()] == [True, True]
-
-
-def test_few_shapes_are_kept(monkeypatch):
-    data, settings = data_of(), config()
-    expected = train_plainly(network(), data, settings)
-    monkeypatch.setattr(captured_module, "MOST_SHAPES", 1)
-    net, reporter = network(), Losses()
-    trainer = ie.training.Trainer(net, data, settings, reporter=reporter, cuda_graph=True)
-    trainer.fit()
-    assert len(trainer._step._by_shape) == 1
-    assert (reporter.metrics, all_of(net, trainer.optimizer)) == expected
-
-
-def test_the_trainer_without_a_graph_comes_to_the_same():
-    results = []
-    for cuda_graph in (False, True):
-        net = network()
-        settings = config(cuda_graph=cuda_graph)
-        result = ie.training.Trainer(net, data_of(), settings).fit()
-        results.append((list(result.test.values()), np.asarray(net.parameters)))
-    for plain, captured in zip(*results, strict=True):
-        np.testing.assert_allclose(captured, plain, rtol=1e-7, atol=1e-9)
-
-
-def test_a_resumed_run_goes_on_bit_for_bit(tmp_path):
-    data, settings = data_of(), config(cuda_graph=True)
-    results = []
-    for stop_after in (None, 6):
-        run = ie.training.RunFolder.create({}, path=tmp_path / str(stop_after))
-
-        class Stopping(Losses):
-            def stepped(self, trainer, metrics, speed):
-                super().stepped(trainer, metrics, speed)
-                if len(self.metrics) == stop_after:  # noqa: B023
-                    trainer.stop()
-
-        net, reporter = network(), Stopping()
-        trainer = ie.training.Trainer(
-            net, data, settings, run=run, tensorboard=False, reporter=reporter
-        )
-        result = trainer.fit()
-        metrics = reporter.metrics
-        if stop_after is not None:
-            assert (result.reason, result.step) == ("interrupted", stop_after)
-            net, reporter = network(), Losses()
-            trainer = ie.training.Trainer(
-                net, data, settings, run=run, tensorboard=False, reporter=reporter
-            )
-            trainer.resume()
-            trainer.fit()
-            metrics = metrics + reporter.metrics
-        results.append((metrics, all_of(net, trainer.optimizer)))
-    assert results[0] == results[1]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"), [("5.weight", r"weight 5\.weight"), ("x", "the input")]
-)
-def test_a_diverged_run_says_where(name, expected):
-    class Spoilt(Ragged):
-        def batch(self, seed, epoch, position):
-            batch = super().batch(seed, epoch, position)
-            return dataclasses.replace(batch, x=batch.x * np.nan) if epoch else batch
-
-    data = dataclasses.replace(data_of(), train=Spoilt() if name == "x" else Ragged())
-    net = network()
-    if name != "x":
-        net.named_parameters()[name][:] = np.nan
-    trainer = ie.training.Trainer(net, data, config(cuda_graph=True, evaluate_every=100))
-    with pytest.raises(ie.training.TrainingDivergedError, match=expected):
-        trainer.fit()
-    # The weights are those of before the step.
-    assert np.isfinite(net.parameters).all() == (name == "x")
-
-
-def test_trainings_that_cannot_be_captured_are_refused():
-    data = data_of()
-    with pytest.raises(ValueError, match="cuda_graph needs a network on a CUDA device, got one on"):
-        ie.training.Trainer(network("cpu"), data, config(), cuda_graph=True)
-    with pytest.raises(ValueError, match="cuda_graph and piece_steps exclude each other"):
-        ie.training.Trainer(network(), data, config(cuda_graph=True, piece_steps=3))
-    language = dataclasses.replace(data, kind="language")
-    with pytest.raises(ValueError, match="cuda_graph cannot train language models"):
-        ie.training.Trainer(network(), language, config(cuda_graph=True))
-
-    class Two(ie.distributed.Ranks):
-        size = 2
-
-    with pytest.raises(ValueError, match="cuda_graph needs a training in one process, got 2"):
-        ie.training.Trainer(network(), data, config(cuda_graph=True), ranks=Two())
-
-
-def test_command_line(tmp_path, monkeypatch):
-    testing = pytest.importorskip("typer.testing")
-    from indrnn_engine.cli.app import app
-
-    monkeypatch.chdir(tmp_path)
-    arguments = ["train", "adding", "--time-steps", "12", "--steps", "6", "--layers", "1"]
-    arguments += ["--hidden-size", "8", "--no-tensorboard", "--cuda-graph"]
-    done = testing.CliRunner().invoke(app, [*arguments, "--device", "cuda"], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    assert ie.Network.load("runs/adding-1/best.safetensors", device="cuda").device == "cuda"
-    refused = testing.CliRunner().invoke(app, arguments)
-    assert refused.exit_code != 0
-    assert "cuda_graph needs a network on a CUDA device" in " ".join(refused.output.split())

@@ -9,7 +9,7 @@ import pytest
 
 # Inherent to pybind11: its metaclass, and __init__ of classes without a constructor.
 ALLOWED = """
-indrnn_engine._core.(Adam|CapturedStep|DeviceArray|Network|Sgd|State)
+indrnn_engine._core.(Adam|CapturedStep|DeviceArray|DeviceState|Network|Sgd|State)
 indrnn_engine._core.(DeviceArray|Network|State).__init__
 """
 

@@ -58,6 +58,16 @@ struct INDRNN_API State {
   TensorView operator[](const std::string& name);  // [B, F]; throws InvalidArgument and lists the names
 };
 
+// A state in the memory of a network's device: calls that carry it on wait for nothing, and captured work finds it there.
+// Made by Network::device_state; copies share the memory.
+struct INDRNN_API DeviceState {
+  std::vector<State::Entry> entries;
+  std::int64_t batch = 0;
+  std::int64_t steps = 0;  // as in State
+  TensorView flat;         // [sum of B * F], device memory
+  std::shared_ptr<void> memory;
+};
+
 struct NamedView {
   std::string name;
   TensorView view;
@@ -102,10 +112,13 @@ class INDRNN_API Network {
   // y of forward: [T, B, O], or [B, O] behind LastStep.
   Shape output_shape(std::int64_t time_steps, std::int64_t batch) const;
   State initial_state(std::int64_t batch) const;  // zeros
+  // Zeros in device memory. Throws InvalidArgument if the network is on the CPU, OutOfMemory.
+  DeviceState device_state(std::int64_t batch) const;
 
   // x [T, B, I] or int64 [T, B]; overwrites y; state in: before the first step, out: after the last real step
   // of each sample.
   void forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options = {});
+  void forward(ConstTensorView x, TensorView y, DeviceState& state, const ForwardOptions& options = {});
   // From a zero state; the final state is not kept.
   void forward(ConstTensorView x, TensorView y, const ForwardOptions& options);
   Tensor forward(ConstTensorView x, const ForwardOptions& options = {});
@@ -118,6 +131,7 @@ class INDRNN_API Network {
   // One time step of inference: x [B, I] or int64 [B], y [B, O]. Allocates nothing after the first call with
   // this B.
   void step(ConstTensorView x, TensorView y, State& state);
+  void step(ConstTensorView x, TensorView y, DeviceState& state);
 
   TensorView parameters();  // flat, owned by the network; valid as long as it lives
   TensorView gradients();   // flat, same order

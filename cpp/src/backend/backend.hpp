@@ -37,6 +37,8 @@ struct ForwardCall {
   // The network's own, where captured work finds the numbers of each further launch, and counts it.
   const std::uint64_t* network_seed = nullptr;
   std::uint64_t* network_forwards = nullptr;
+  std::int64_t* state_steps =
+      nullptr;  // the same of the state; nullptr: each launch starts from `start_step`
 };
 
 struct BackwardCall {

@@ -27,6 +27,9 @@ struct CrossEntropyCall {
   const std::uint8_t* mask = nullptr;     // [rows] or nullptr; 0: does not count
   void* gradient = nullptr;  // [rows, classes], overwritten; nullptr: not wanted; may be `logits`
   double* loss = nullptr;    // [1], overwritten
+  // [1], overwritten: how many counted rows have their highest logit at the target, the first one if several are as
+  // high; nullptr: not wanted.
+  double* correct = nullptr;
 };
 
 // loss = mean over counted elements of (prediction - target)^2; all pointers to device memory.

@@ -10,7 +10,7 @@ namespace indrnn {
 namespace {
 
 // Places in `numbers_`.
-constexpr int loss_place = 0, norm_place = 1, clipped_norm_place = 2, num_numbers = 3;
+constexpr int loss_place = 0, norm_place = 1, correct_place = 2, clipped_norm_place = 3, num_numbers = 4;
 
 std::size_t bytes_of(const Shape& shape, DType dtype) {
   return static_cast<std::size_t>(shape.elements()) * size_of(dtype);
@@ -73,7 +73,12 @@ void TrainingStep::give() {
   const std::int64_t count = gradients.shape.elements();
   auto* numbers = static_cast<double*>(numbers_.get());
   network_.zero_gradients();
-  network_.forward(x(), y(), {.training = true, .lengths = lengths()});
+  const ForwardOptions forward{.training = true, .lengths = lengths()};
+  if (options_.state != nullptr) {
+    network_.forward(x(), y(), *options_.state, forward);
+  } else {
+    network_.forward(x(), y(), forward);
+  }
   give_loss();
   network_.backward({gradient_.get(), y_shape_, dtype_});
   // A limit that no norm exceeds: this only measures.
@@ -90,7 +95,7 @@ void TrainingStep::give() {
 
 void TrainingStep::give_loss() {
   const std::int64_t rows = rows_.elements(), features = y_shape_[y_shape_.rank() - 1];
-  auto* loss = static_cast<double*>(numbers_.get()) + loss_place;
+  auto* numbers = static_cast<double*>(numbers_.get());
   const auto* mask = static_cast<const std::uint8_t*>(mask_.get());
   if (options_.loss == StepLoss::softmax_cross_entropy) {
     return context_->softmax_cross_entropy({.dtype = dtype_,
@@ -100,7 +105,8 @@ void TrainingStep::give_loss() {
                                             .targets = static_cast<const std::int64_t*>(targets_.get()),
                                             .mask = mask,
                                             .gradient = gradient_.get(),
-                                            .loss = loss});
+                                            .loss = numbers + loss_place,
+                                            .correct = numbers + correct_place});
   }
   context_->mean_squared_error({.dtype = dtype_,
                                 .rows = rows,
@@ -109,7 +115,7 @@ void TrainingStep::give_loss() {
                                 .target = targets_.get(),
                                 .mask = mask,
                                 .gradient = gradient_.get(),
-                                .loss = loss});
+                                .loss = numbers + loss_place});
 }
 
 void TrainingStep::capture() {
@@ -117,6 +123,7 @@ void TrainingStep::capture() {
   const auto [seed, forwards] = network_.random_state();
   std::int64_t* steps = steps_of(optimizer_);
   const std::int64_t steps_before = steps != nullptr ? *steps : 0;
+  const std::int64_t state_steps = options_.state != nullptr ? options_.state->steps : 0;
   work_ = nullptr;
   context_->begin_capture();
   try {
@@ -129,15 +136,16 @@ void TrainingStep::capture() {
     }
     network_.set_random_state(seed, forwards);
     if (steps != nullptr) *steps = steps_before;
+    if (options_.state != nullptr) options_.state->steps = state_steps;
     throw;
   }
   first_sample_ = network_.first_sample();
 }
 
-std::pair<double, double> TrainingStep::loss_and_norm() const {
-  std::array<double, 2> numbers{};
-  context_->download(numbers_.get(), numbers.data(), sizeof(numbers));
-  return {numbers[loss_place], numbers[norm_place]};
+TrainingStep::Numbers TrainingStep::numbers() const {
+  std::array<double, 3> found{};
+  context_->download(numbers_.get(), found.data(), sizeof(found));
+  return {found[loss_place], found[norm_place], found[correct_place]};
 }
 
 void TrainingStep::restore_parameters() {

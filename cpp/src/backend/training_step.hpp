@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <variant>
 
 #include "backend/device_context.hpp"
@@ -21,6 +20,8 @@ struct TrainingStepOptions {
   bool mask = false, lengths = false;           // whether there are any
   std::optional<double> clip_value, clip_norm;  // of the gradients; the value first
   std::optional<double> recurrent_bound;
+  // Where the step starts from, and what it leaves behind; nullptr: zero, not kept. Several steps may share one.
+  std::shared_ptr<DeviceState> state;
 };
 
 class INDRNN_API TrainingStep {
@@ -38,12 +39,17 @@ class INDRNN_API TrainingStep {
   TensorView y() const { return {y_.get(), y_shape_, dtype_}; }  // of the last step
 
   // Gives the step to the device: call by call the first time, from then on as one captured graph. The step reads anew,
-  // each time, the optimizer's options and count of steps and the network's seed and count of forwards.
+  // each time, the optimizer's options and count of steps, the network's seed and count of forwards, and the state.
   void run();
   bool captured() const { return work_ != nullptr; }
 
-  // Loss of the last step, and norm of its gradients before clipping; waits.
-  std::pair<double, double> loss_and_norm() const;
+  // Of the last step; waits.
+  struct Numbers {
+    double loss;
+    double norm;     // of the gradients before clipping
+    double correct;  // rows that count and have their highest logit at the target; 0 for other losses
+  };
+  Numbers numbers() const;
   // Parameters as they were before the last step.
   void restore_parameters();
 

@@ -65,12 +65,12 @@ void check_lengths(const char* operation, const ConstTensorView& lengths, std::i
 }
 
 void check_state(const char* operation, const char* argument, const Graph& graph, DType dtype,
-                 const State& state, std::int64_t batch) {
+                 const StateReference& state, std::int64_t batch) {
   if (state.batch != batch) {
     fail(operation, argument, "be of batch " + std::to_string(batch),
          "one of batch " + std::to_string(state.batch));
   }
-  check_dtype(operation, argument, state.flat.view(), dtype);
+  check_dtype(operation, argument, state.flat, dtype);
   std::int64_t elements = 0;
   bool same = state.entries.size() == graph.states.size();
   for (std::size_t i = 0; i < graph.states.size(); ++i) {
@@ -81,7 +81,7 @@ void check_state(const char* operation, const char* argument, const Graph& graph
   if (!same) {
     fail(operation, argument, "have the entries " + entry_names(graph.states), entry_names(state.entries));
   }
-  check_shape(operation, argument, state.flat.view(), {elements});
+  check_shape(operation, argument, state.flat, {elements});
 }
 
 void check_recompute(const Graph& graph, Mode mode) {

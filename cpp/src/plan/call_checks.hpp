@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "indrnn/network.hpp"
 #include "plan/graph.hpp"
@@ -22,9 +23,23 @@ void check_indices(const char* operation, const Graph& graph, const ConstTensorV
 void check_lengths(const char* operation, const ConstTensorView& lengths, std::int64_t time_steps,
                    std::int64_t batch);
 
+// A State or a DeviceState, as a call reads and advances it.
+struct StateReference {
+  template <class AnyState>
+  explicit StateReference(AnyState& state, TensorView flat_)
+      : entries(state.entries), batch(state.batch), steps(&state.steps), flat(flat_) {}
+  explicit StateReference(State& state) : StateReference(state, state.flat.view()) {}
+  explicit StateReference(DeviceState& state) : StateReference(state, state.flat) {}
+
+  std::span<const State::Entry> entries;
+  std::int64_t batch;
+  std::int64_t* steps;
+  TensorView flat;
+};
+
 // A state of this network and batch.
 void check_state(const char* operation, const char* argument, const Graph& graph, DType dtype,
-                 const State& state, std::int64_t batch);
+                 const StateReference& state, std::int64_t batch);
 
 // Running a window of time again needs nothing from outside the window.
 void check_recompute(const Graph& graph, Mode mode);

@@ -34,6 +34,25 @@ std::vector<NamedView> named_views(const std::vector<Entry>& entries, TensorView
   return views;
 }
 
+// Fills the entries of a state; returns its elements.
+std::int64_t lay_out_state(const char* operation, const Graph& graph, std::int64_t batch,
+                           std::vector<State::Entry>& entries) {
+  if (batch < 0) fail(operation, "batch", "be at least 0", std::to_string(batch));
+  std::int64_t offset = 0;
+  for (const StateSlot& slot : graph.states) {
+    entries.push_back({slot.name, slot.features, offset});
+    std::int64_t elements = 0;
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(batch, slot.features, &elements) ||
+        __builtin_add_overflow(offset, elements, &offset) ||
+        __builtin_mul_overflow(offset, sizeof(double), &bytes)) {
+      throw OutOfMemory(std::string("[") + operation + "] a state of batch " + std::to_string(batch) +
+                        " is larger than any memory");
+    }
+  }
+  return offset;
+}
+
 }  // namespace
 
 TensorView State::operator[](const std::string& name) {
@@ -128,29 +147,38 @@ Shape Network::output_shape(std::int64_t time_steps, std::int64_t batch) const {
 }
 
 State Network::initial_state(std::int64_t batch) const {
-  if (batch < 0) fail("initial_state", "batch", "be at least 0", std::to_string(batch));
   State state;
   state.batch = batch;
-  std::int64_t offset = 0;
-  for (const StateSlot& slot : implementation_->graph.states) {
-    state.entries.push_back({slot.name, slot.features, offset});
-    std::int64_t elements = 0;
-    if (__builtin_mul_overflow(batch, slot.features, &elements) ||
-        __builtin_add_overflow(offset, elements, &offset)) {
-      throw OutOfMemory("[initial_state] a state of batch " + std::to_string(batch) +
-                        " is larger than any memory");
-    }
+  state.flat = Tensor({lay_out_state("initial_state", implementation_->graph, batch, state.entries)},
+                      implementation_->options.dtype);
+  return state;
+}
+
+DeviceState Network::device_state(std::int64_t batch) const {
+  const auto device = context();
+  if (device == nullptr) {
+    throw InvalidArgument("[device_state] needs a network on a GPU (device 'cuda'), this one is on '" +
+                          implementation_->options.device + "'");
   }
-  state.flat = Tensor({offset}, implementation_->options.dtype);
+  DeviceState state;
+  state.batch = batch;
+  const DType dtype = implementation_->options.dtype;
+  const std::int64_t elements = lay_out_state("device_state", implementation_->graph, batch, state.entries);
+  state.memory = device->allocate(static_cast<std::size_t>(elements) * size_of(dtype));
+  state.flat = {state.memory.get(), {elements}, dtype};
   return state;
 }
 
 void Network::forward(ConstTensorView x, TensorView y, State& state, const ForwardOptions& options) {
-  implementation_->forward(x, y, &state, options);
+  implementation_->forward(x, y, StateReference(state), options);
+}
+
+void Network::forward(ConstTensorView x, TensorView y, DeviceState& state, const ForwardOptions& options) {
+  implementation_->forward(x, y, StateReference(state), options);
 }
 
 void Network::forward(ConstTensorView x, TensorView y, const ForwardOptions& options) {
-  if (context() != nullptr) return implementation_->forward(x, y, nullptr, options);
+  if (context() != nullptr) return implementation_->forward(x, y, std::nullopt, options);
   check_input("forward", implementation_->graph, implementation_->options.dtype, x, false);
   State state = initial_state(x.shape[1]);
   forward(x, y, state, options);
@@ -176,31 +204,19 @@ void Network::backward(ConstTensorView dy, TensorView dx, State* dstate) {
     check_view("backward", "dx", dx, self.options.dtype, {time_steps, batch, self.graph.input_size},
                "[T, B, I]");
   }
-  if (dstate != nullptr) check_state("backward", "dstate", self.graph, self.options.dtype, *dstate, batch);
+  if (dstate != nullptr) {
+    check_state("backward", "dstate", self.graph, self.options.dtype, StateReference(*dstate), batch);
+  }
   self.kept_time_steps = -1;
   self.executor->backward(
       {.dy = dy.data, .dx = dx.data, .dstate = dstate != nullptr ? dstate->flat.data<void>() : nullptr});
 }
 
 void Network::step(ConstTensorView x, TensorView y, State& state) {
-  Implementation& self = *implementation_;
-  check_input("step", self.graph, self.options.dtype, x, true);
-  const std::int64_t batch = x.shape[0];
-  check_view("step", "y", y, self.options.dtype, {batch, self.output().features}, "[B, O]");
-  check_state("step", "state", self.graph, self.options.dtype, state, batch);
-  if (self.can_read(x.data)) check_indices("step", self.graph, x, nullptr);
-  check_reads_forward("step", self.graph, "is");
-  self.executor->forward({.mode = {},
-                          .time_steps = 1,
-                          .batch = batch,
-                          .x = x.data,
-                          .y = y.data,
-                          .state = state.flat.data<void>(),
-                          .seed = self.seed,
-                          .forwards = self.forwards,
-                          .start_step = state.steps,
-                          .window_batch = batch});
-  ++state.steps;
+  implementation_->step(x, y, StateReference(state));
+}
+void Network::step(ConstTensorView x, TensorView y, DeviceState& state) {
+  implementation_->step(x, y, StateReference(state));
 }
 
 std::shared_ptr<DeviceContext> Network::context() const { return implementation_->executor->context(); }

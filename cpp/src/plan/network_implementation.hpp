@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,12 +59,13 @@ struct Network::Implementation {
     return static_cast<std::int64_t>(samples);
   }
 
-  // state nullptr: zero, not wanted; on devices that can do without.
-  void forward(ConstTensorView x, TensorView y, State* state, const ForwardOptions& call) {
+  // Without a state: zero, not wanted; on devices that can do without.
+  void forward(ConstTensorView x, TensorView y, std::optional<StateReference> state,
+               const ForwardOptions& call) {
     check_input("forward", graph, options.dtype, x, false);
     const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
     check_view("forward", "y", y, options.dtype, sequence_shape(time_steps, batch, output()));
-    if (state != nullptr) check_state("forward", "state", graph, options.dtype, *state, batch);
+    if (state) check_state("forward", "state", graph, options.dtype, *state, batch);
     if (call.lengths.given()) check_view("forward", "lengths", call.lengths, DType::int64, {batch}, "[B]");
     const bool lengths_readable = can_read(call.lengths.data);
     if (lengths_readable) check_lengths("forward", call.lengths, time_steps, batch);
@@ -83,23 +85,47 @@ struct Network::Implementation {
                        .batch = batch,
                        .x = x.data,
                        .y = y.data,
-                       .state = state != nullptr ? state->flat.data<void>() : nullptr,
+                       .state = state ? state->flat.data : nullptr,
                        .lengths = call.lengths.as<std::int64_t>(),
                        .resets = call.resets.as<std::uint8_t>(),
                        .seed = seed,
                        .forwards = forwards,
-                       .start_step = state != nullptr ? state->steps : 0,
+                       .start_step = state ? *state->steps : 0,
                        .first_sample = first_sample,
                        .ranks = mode.training ? ranks : nullptr,
                        .window_batch = window_batch(mode, batch),
                        .network_seed = &seed,
-                       .network_forwards = &forwards});
+                       .network_forwards = &forwards,
+                       .state_steps = state ? state->steps : nullptr});
     if (mode.keep) {
       kept_time_steps = time_steps;
       kept_batch = batch;
     }
     if (mode.training) ++forwards;
-    if (state != nullptr) state->steps += time_steps;
+    if (state) *state->steps += time_steps;
+  }
+
+  void step(ConstTensorView x, TensorView y, const StateReference& state) {
+    check_input("step", graph, options.dtype, x, true);
+    const std::int64_t batch = x.shape[0];
+    check_view("step", "y", y, options.dtype, {batch, output().features}, "[B, O]");
+    check_state("step", "state", graph, options.dtype, state, batch);
+    if (can_read(x.data)) check_indices("step", graph, x, nullptr);
+    check_reads_forward("step", graph, "is");
+    executor->forward({.mode = {},
+                       .time_steps = 1,
+                       .batch = batch,
+                       .x = x.data,
+                       .y = y.data,
+                       .state = state.flat.data,
+                       .seed = seed,
+                       .forwards = forwards,
+                       .start_step = *state.steps,
+                       .window_batch = batch,
+                       .network_seed = &seed,
+                       .network_forwards = &forwards,
+                       .state_steps = state.steps});
+    ++*state.steps;
   }
 };
 

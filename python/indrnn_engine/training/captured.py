@@ -8,29 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 from ..cuda import CapturedStep
 from .diagnose import first_bad_layer
-from .objectives import Classification, Regression
+from .objectives import Classification, LanguageModel, Regression
 from .steps import NotFiniteError
 from .update import bad_names
 
 if TYPE_CHECKING:
-    from ..data import Batch, Data
+    from ..data import Batch
+    from ..device_state import DeviceState
     from ..distributed import Ranks
     from ..network import Network
-    from ..state import State
     from .config import TrainingConfig
     from .objectives import Objective
+    from .steps import Carried
 
 __all__ = ["CapturedSteps", "check_captured"]
 
 LOSSES: dict[type[Objective], str] = {
     Classification: "softmax_cross_entropy",
+    LanguageModel: "softmax_cross_entropy",
     Regression: "mean_squared_error",
 }
 MOST_SHAPES = 8
 """Shapes of batches that are kept captured; the one unused for longest makes room for another."""
 
 
-def check_captured(net: Network, data: Data, config: TrainingConfig, ranks: Ranks) -> None:
+def check_captured(net: Network, config: TrainingConfig, ranks: Ranks) -> None:
     """Check that the steps of a training can be captured.
 
     Raises
@@ -44,13 +46,8 @@ def check_captured(net: Network, data: Data, config: TrainingConfig, ranks: Rank
         )
     if config.piece_steps:
         raise ValueError(
-            "[training] cuda_graph and piece_steps exclude each other: the state between pieces "
-            "goes over the host"
-        )
-    if data.kind == "language":
-        raise ValueError(
-            "[training] cuda_graph cannot train language models: the state between batches goes "
-            "over the host"
+            "[training] cuda_graph and piece_steps exclude each other: a captured step is a whole "
+            "update, and the pieces of a batch make one together"
         )
     if ranks.size > 1:
         raise ValueError(
@@ -70,7 +67,8 @@ class CapturedSteps:
     -----
     The loss is computed on the device, where `PlainStep` computes it on the host: the two may
     differ in last digits. Among themselves captured steps give the same bits, whichever shapes are
-    captured already; so a run that is resumed goes on as if it had not been cut.
+    captured already; so a run that is resumed goes on as if it had not been cut. The state of a
+    language model stays on the device; steps for batches of different lengths share it.
     """
 
     def __init__(
@@ -78,15 +76,20 @@ class CapturedSteps:
     ) -> None:
         self._net, self._objective, self._optimizer = net, objective, optimizer
         self._config = config
+        self._carries = isinstance(objective, LanguageModel)
         self._by_shape: OrderedDict[tuple[Any, ...], CapturedStep] = OrderedDict()
+        self._states: dict[int, DeviceState] = {}  # by batch size
 
     def run(
-        self, batch: Batch, state: State | None, learning_rate: float
-    ) -> tuple[dict[str, float], State | None]:
-        """Train on a batch from a zero state; give its metrics."""
-        if batch.carry:
-            raise ValueError("[training] cuda_graph cannot carry a state from batch to batch")
-        step = self._step_for(batch)
+        self, batch: Batch, state: Carried | None, learning_rate: float
+    ) -> tuple[dict[str, float], Carried | None]:
+        """Train on a batch; give its metrics and the state after it."""
+        if batch.carry and not self._carries:
+            raise ValueError(
+                "[training] cuda_graph carries a state from batch to batch for language models only"
+            )
+        start = self._start_from(batch, state) if self._carries else None
+        step = self._step_for(batch, start)
         self._optimizer.lr = learning_rate
         loss, norm = step(batch.x, batch.y, batch.mask, batch.lengths)
         # By then the update is made.
@@ -98,9 +101,27 @@ class CapturedSteps:
             step.restore_parameters()
             names = bad_names(self._net.named_gradients())
             raise NotFiniteError(f"the gradient is not finite in {names}")
-        return self._objective.metrics(step.output.numpy(), batch, loss), state
+        return self._metrics(step, batch, loss), start
 
-    def _step_for(self, batch: Batch) -> CapturedStep:
+    def _metrics(self, step: CapturedStep, batch: Batch, loss: float) -> dict[str, float]:
+        objective = self._objective
+        if isinstance(objective, Classification):  # without reading the outputs of all classes
+            return objective.metrics_of(loss, step.correct / objective.weight(batch))
+        return objective.metrics(step.output.numpy(), batch, loss)
+
+    def _start_from(self, batch: Batch, state: Carried | None) -> DeviceState:
+        """Give the state on the device, with what the batch starts from."""
+        size = batch.x.shape[1]
+        own = self._states.get(size)
+        if own is None:
+            own = self._states[size] = self._net.device_state(size)
+        if state is None or not batch.carry:
+            own.zero()
+        elif state is not own:  # of a checkpoint
+            own.assign(state)
+        return own
+
+    def _step_for(self, batch: Batch, start: DeviceState | None) -> CapturedStep:
         key = (batch.x.shape, batch.y.shape, batch.mask is None, batch.lengths is None)
         step = self._by_shape.pop(key, None)
         if step is None:
@@ -113,6 +134,7 @@ class CapturedSteps:
                 clip_value=config.clip_value,
                 clip_norm=config.clip_norm,
                 recurrent_bound=config.recurrent_bound,
+                state=start,
             )
         self._by_shape[key] = step
         return step

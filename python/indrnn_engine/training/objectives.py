@@ -115,7 +115,11 @@ class Classification(Objective):
         right = output.argmax(axis=-1) == batch.y
         if batch.mask is not None:
             right = right[batch.mask]
-        return {"loss": loss, "accuracy": float(right.mean())}
+        return self.metrics_of(loss, float(right.mean()))
+
+    def metrics_of(self, loss: float, accuracy: float) -> dict[str, float]:
+        """Give the metrics of a batch of which loss and accuracy are known."""
+        return {"loss": loss, "accuracy": accuracy}
 
     def weight(self, batch: Batch) -> float:
         """Give the number of classified elements."""
@@ -142,9 +146,9 @@ class LanguageModel(Classification):
         """Give the means and perhaps the perplexity."""
         return {**means, "perplexity": math.exp(means["loss"])} if self._perplexity else means
 
-    def metrics(self, output: NDArray[Any], batch: Batch, loss: float) -> dict[str, float]:
+    def metrics_of(self, loss: float, accuracy: float) -> dict[str, float]:
         """Give loss (nats), bits and accuracy per symbol."""
-        return {**super().metrics(output, batch, loss), "bits": loss / math.log(2.0)}
+        return {"loss": loss, "accuracy": accuracy, "bits": loss / math.log(2.0)}
 
 
 class Regression(Objective):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..data import Batch
     from ..network import Network
-    from ..state import State
     from .objectives import Objective
+    from .steps import Carried
 
 __all__ = ["check_pieces", "cut", "forward_backward"]
 
@@ -101,10 +101,10 @@ def forward_backward(
     net: Network,
     objective: Objective,
     batch: Batch,
-    state: State | None,
+    state: Carried | None,
     piece_steps: int = 0,
     ranks: Ranks | None = None,
-) -> tuple[float, dict[str, float], State | None]:
+) -> tuple[float, dict[str, float], Carried | None]:
     """Add the gradients of a batch into `net.gradients`.
 
     Parameters

@@ -101,7 +101,7 @@ class Recorder(NoRecorder):
             self._tensorboard = TensorBoard(self.run.tensorboard, trainer.progress.step)
         self._checkpoint_time = self._curves_time = time.monotonic()
         if not self.run.checkpoint.exists():
-            self.save_checkpoint(trainer, trainer.state)
+            self.save_checkpoint(trainer, trainer.carried)
 
     def close(self) -> None:
         """Close the event file and unlock the folder."""

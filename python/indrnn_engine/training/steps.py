@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .diagnose import first_bad_rank
 from .pieces import forward_backward
@@ -11,11 +11,14 @@ from .update import bad_names, finite_gradients, update
 
 if TYPE_CHECKING:
     from ..data import Batch
+    from ..device_state import DeviceState
     from ..distributed import Ranks
     from ..network import Network
     from ..state import State
     from .config import TrainingConfig
     from .objectives import Objective
+
+    Carried: TypeAlias = State | DeviceState
 
 __all__ = ["NotFiniteError", "PlainStep", "Step"]
 
@@ -28,8 +31,8 @@ class Step(Protocol):
     """What the trainer asks of a step."""
 
     def run(
-        self, batch: Batch, state: State | None, learning_rate: float
-    ) -> tuple[dict[str, float], State | None]:
+        self, batch: Batch, state: Carried | None, learning_rate: float
+    ) -> tuple[dict[str, float], Carried | None]:
         """Train on a batch; give its metrics and the state after it.
 
         Raises
@@ -59,8 +62,8 @@ class PlainStep:
         self._config, self._ranks = config, ranks
 
     def run(
-        self, batch: Batch, state: State | None, learning_rate: float
-    ) -> tuple[dict[str, float], State | None]:
+        self, batch: Batch, state: Carried | None, learning_rate: float
+    ) -> tuple[dict[str, float], Carried | None]:
         """Train on a batch; give its metrics and the state after it."""
         net, ranks = self._net, self._ranks
         net.zero_gradients()

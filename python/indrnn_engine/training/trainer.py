@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..data import Batch, Data, Prefetcher
+from ..device_state import DeviceState
 from ..distributed import Ranks
 from ..distributed.errors import agreed
 from .captured import CapturedSteps, check_captured
@@ -39,8 +40,10 @@ from .update import make_optimizer
 if TYPE_CHECKING:
     from ..data import BatchSource
     from ..network import Network
+    from ..state import State
     from .config import TrainingConfig
     from .run_folder import RunFolder
+    from .steps import Carried
 
 __all__ = ["Trainer"]
 
@@ -118,7 +121,7 @@ class Trainer:
         self.progress = Progress()
         self.patience = Patience(config.patience, config.patience_factor)
         self.best: Snapshot | None = None
-        self.state: Any = None
+        self.state: Carried | None = None
         self.whole_size = 0  # sequences of all ranks in the batch that led to the state
         self.ranks = Ranks() if ranks is None else ranks
         self.speed = Speed(self.ranks)
@@ -132,13 +135,18 @@ class Trainer:
         net, config = self.net, self.config
         if not cuda_graph:
             return PlainStep(net, self.objective, self.optimizer, config, self.ranks)
-        check_captured(net, self.data, config, self.ranks)
+        check_captured(net, config, self.ranks)
         return CapturedSteps(net, self.objective, self.optimizer, config)
 
     @property
     def learning_rate(self) -> float:
         """Rate of the next step."""
         return self.schedule(self.progress.step) * self.patience.scale
+
+    @property
+    def carried(self) -> State | None:
+        """The state, on the host, that the next batch starts from if it carries one."""
+        return self.state.to_host() if isinstance(self.state, DeviceState) else self.state
 
     def stop(self) -> None:
         """End `fit` after the step in progress, with a checkpoint; any thread may call it."""
@@ -305,7 +313,7 @@ class Trainer:
     def _save_checkpoint(self) -> None:
         self.ranks.settle(self.net)
         self.recorder.save_checkpoint(
-            self, self.ranks.gather_state(self.net, self.state, self.whole_size)
+            self, self.ranks.gather_state(self.net, self.carried, self.whole_size)
         )
 
     def _finish(self, reason: str) -> Result:
