@@ -26,12 +26,15 @@ def rounded(value: Any) -> Any:
 
 
 def without_folders(experiment: dict[str, Any]) -> dict[str, Any]:
-    """Of the data's path only the last part: the rest says nothing about the result."""
-    data = {
-        key: Path(value).name if key in ("path", "data_dir") and value else value
-        for key, value in experiment["data"].items()
-    }
-    return {**experiment, "data": data}
+    """Of paths only the last part: the rest says nothing about the result."""
+
+    def shortened(section: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: Path(value).name if key in ("path", "data_dir", "weights") and value else value
+            for key, value in section.items()
+        }
+
+    return {**experiment, **{part: shortened(experiment[part]) for part in ("data", "model")}}
 
 
 def describe(run: Path) -> dict[str, Any]:

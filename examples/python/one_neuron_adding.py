@@ -11,6 +11,8 @@ neuron that remembers is enough to add (Li et al., CVPR 2018, section 5.1.1).
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,20 +50,26 @@ def main() -> None:
     test = [data.test.batch(options.seed, 0, position) for position in range(20)]
     print(f"T = {options.time_steps}; always answering 1 gives a mean squared error of 0.167")
 
+    start = time.perf_counter()
     whole = train(data, options)
-    print(f"whole network, {options.hidden_size} neurons in layer 2: {error(whole, test):.5f}")
+    errors = {"whole": error(whole, test)}
+    print(f"whole network, {options.hidden_size} neurons in layer 2: {errors['whole']:.5f}")
     neuron = longest_memory_of_use(whole, test[0].x)
     u = ie.analysis.recurrent_weights(whole)[str(SECOND_LAYER)][neuron]
     left = abs(u) ** options.time_steps
     print(f"kept: neuron {neuron}, u = {u:.6f}: u^T = {left:.3f} of a state is left at the end")
 
     small = ie.analysis.keep_neurons(whole, SECOND_LAYER, [neuron])
-    print(f"one neuron, head as it was: {error(small, test):.5f}")
+    errors["cut"] = error(small, test)
+    print(f"one neuron, head as it was: {errors['cut']:.5f}")
     retrain_head(small, data, options)
-    print(f"one neuron, head trained again: {error(small, test):.5f}")
+    errors["mse"] = error(small, test)
+    print(f"one neuron, head trained again: {errors['mse']:.5f}")
+    seconds = time.perf_counter() - start
 
     small.save(options.output / "one_neuron.safetensors")
     draw(whole, small, test[0].x[:, :1], options.output)
+    write(errors, {"neuron": neuron, "u": float(u), "seconds": round(seconds, 1)}, options)
     print(f"pictures and the network are in {options.output}")
 
 
@@ -122,6 +130,15 @@ def retrain_head(net: ie.Network, data: ie.data.Data, options: argparse.Namespac
 def error(net: ie.Network, batches: list[Batch]) -> float:
     """Mean squared error over batches."""
     return float(np.mean([np.mean((net.forward(b.x)[0] - b.y) ** 2) for b in batches]))
+
+
+def write(errors: dict[str, float], found: dict[str, float], options: argparse.Namespace) -> None:
+    """Write what was found as JSON, beside the command that finds it again."""
+    command = f"python examples/python/one_neuron_adding.py --time-steps {options.time_steps}"
+    test = {name: float(f"{value:.5g}") for name, value in errors.items()}
+    record = {"command": command, "result": {**found, "test": test}, "seed": options.seed}
+    path = options.output / "one_neuron.json"
+    path.write_text(json.dumps(record) + "\n")
 
 
 def draw(whole: ie.Network, small: ie.Network, x: NDArray[np.float32], folder: Path) -> None:

@@ -33,6 +33,8 @@ def test_one_neuron_adding(tmp_path: Path) -> None:
     )
     assert after < before
     assert after < 0.167
+    record = json.loads((tmp_path / "one_neuron.json").read_text())
+    assert f"{record['result']['test']['mse']:.5f}" == errors["one neuron, head trained again"]
     small = ie.Network.load(tmp_path / "one_neuron.safetensors")
     assert small.named_parameters()["3.weight_hh"].shape == (1,)
     assert {path.name for path in tmp_path.glob("*.png")} == {

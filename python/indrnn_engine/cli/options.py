@@ -77,6 +77,7 @@ COMMON = (
     TrainOption("model.dtype", str, "float32 or float64."),
     TrainOption("model.device", str, "cpu, or another that `indrnn info` lists."),
     TrainOption("model.storage", str, "full, or bfloat16: half the memory and traffic on a GPU."),
+    TrainOption("model.weights", Path, "Model file to start from, in place of drawn weights."),
     TrainOption("data.batch_size", int, "Sequences in a batch."),
     TrainOption("training.seed", int, "Of weights, splits, data order and dropout."),
     TrainOption("training.epochs", int, "Passes over the training data."),

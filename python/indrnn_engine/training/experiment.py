@@ -35,6 +35,8 @@ class ModelConfig:
         data.
     dtype, device, storage : str
         As for `Network`.
+    weights : str
+        Of a model file that a new training starts from; empty: they are drawn by the seed.
     """
 
     architecture: str = "plain"
@@ -42,6 +44,7 @@ class ModelConfig:
     dtype: str = "float32"
     device: str = "cpu"
     storage: str = "full"
+    weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

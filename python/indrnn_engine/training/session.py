@@ -11,6 +11,7 @@ from ..distributed import Ranks
 from .experiment import Experiment, environment
 from .run_folder import RunFolder
 from .trainer import Trainer
+from .weights import start_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,12 +51,15 @@ def new_run(
     Raises
     ------
     ValueError, TypeError, OSError
-        Bad data, an impossible network, a run folder that is not empty.
+        Bad data, an impossible network, weights that do not fit it, a run folder that is not
+        empty.
     """
     ranks = Ranks() if ranks is None else ranks
     # Rank 0 first: it may have to fetch or parse what the others then find.
     data = ranks.in_turn(lambda: experiment.load_data(progress))
     net = ranks.together(lambda: experiment.make_network(data))
+    if experiment.model.weights:
+        ranks.together(lambda: start_from(net, experiment.model.weights))
     training = dataclasses.replace(experiment.training, recurrent_bound=experiment.bound(data))
     experiment = dataclasses.replace(experiment, training=training)
     document = experiment.to_dict()
