@@ -29,7 +29,10 @@ def record(row: str) -> dict[str, Any]:
 
 
 def reached(document: dict[str, Any]) -> list[dict[str, float]]:
-    results = list(document["runs"].values()) if "runs" in document else [document["result"]]
+    if "runs" in document:
+        results = list(document["runs"].values())
+    else:  # of one run, or of a peer
+        results = [document.get("result", document)]
     return [result["test"] or result["best"] for result in results]
 
 
