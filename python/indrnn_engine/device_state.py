@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _checks
 from ._core import DeviceState as CoreDeviceState
 from ._core import State as CoreState
+from ._state_parts import StateParts
 from .state import State
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DeviceState"]
 
 
-class DeviceState:
+class DeviceState(StateParts):
     """The hidden states of a network in the memory of its GPU.
 
     Made by `Network.device_state`. `Network.forward` and `Network.step` take it in place of a
@@ -40,47 +40,21 @@ class DeviceState:
     ...     hidden = state.to_host()["0.hidden"]
     """
 
-    __slots__ = ("_core",)
+    __slots__ = ()
 
     _core: CoreDeviceState
 
     def __init__(self) -> None:
         raise TypeError("[DeviceState] use Network.device_state(batch) to make one")
 
-    @classmethod
-    def _of(cls, core: CoreDeviceState) -> DeviceState:
-        state = cls.__new__(cls)
-        state._core = core
-        return state
-
-    def names(self) -> list[str]:
-        """Return the names in the order of `flat`: "0.hidden" is the hidden state of layer 0."""
-        return self._core.names
-
     @property
     def flat(self) -> DeviceArray:
         """All arrays behind each other: [sum of B * F], writes go through."""
         return self._core.flat
 
-    @property
-    def batch(self) -> int:
-        """B, the number of sequences."""
-        return self._core.batch
-
-    @property
-    def steps(self) -> int:
-        """Time steps since the state was zero; may be set."""
-        return self._core.steps
-
-    @steps.setter
-    def steps(self, steps: int) -> None:
-        self._core.steps = _checks.integer("DeviceState", "steps", steps)
-
     def __getitem__(self, name: str) -> DeviceArray:
-        if name not in self._core.names:
-            known = ", ".join(self._core.names) or "none: the network has no recurrence"
-            raise KeyError(f"[DeviceState] no entry {name!r}; the entries are {known}")
-        return self._core.view(name)
+        array: DeviceArray = self._view(name)
+        return array
 
     def zero(self) -> None:
         """Set all of it, and `steps`, to zero: new sequences begin."""
@@ -117,16 +91,6 @@ class DeviceState:
                 core.names, core.features, core.batch, core.steps, core.flat.numpy()
             )
         )
-
-    def copy(self) -> DeviceState:
-        """Return an independent copy."""
-        return DeviceState._of(self._core.copy())
-
-    def __copy__(self) -> DeviceState:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> DeviceState:
-        return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("[DeviceState] cannot be pickled; to_host() gives a State, which can be")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _checks
 from ._core import State as CoreState
+from ._state_parts import StateParts
 
 __all__ = ["State"]
 
 
-class State(Mapping[str, NDArray[Any]]):
+class State(StateParts, Mapping[str, NDArray[Any]]):
     """The hidden states of a network's recurrences: a mapping from name to array [B, F].
 
     Made by `Network.initial_state` and given back by `Network.forward`. The arrays are views: what
@@ -36,51 +36,21 @@ class State(Mapping[str, NDArray[Any]]):
     7
     """
 
-    __slots__ = ("_core",)
+    __slots__ = ()
 
     _core: CoreState
 
     def __init__(self) -> None:
         raise TypeError("[State] use Network.initial_state(batch) to make a state")
 
-    @classmethod
-    def _of(cls, core: CoreState) -> State:
-        state = cls.__new__(cls)
-        state._core = core
-        return state
-
-    def names(self) -> list[str]:
-        """Return the names in the order of `flat`: "0.hidden" is the hidden state of layer 0."""
-        return self._core.names
-
     @property
     def flat(self) -> NDArray[Any]:
         """All arrays behind each other: a writable view [sum of B * F]."""
         return self._core.flat
 
-    @property
-    def batch(self) -> int:
-        """B, the number of sequences."""
-        return self._core.batch
-
-    @property
-    def steps(self) -> int:
-        """Time steps since the state was zero; may be set."""
-        return self._core.steps
-
-    @steps.setter
-    def steps(self, steps: int) -> None:
-        self._core.steps = _checks.integer("State", "steps", steps)
-
-    def copy(self) -> State:
-        """Return an independent copy."""
-        return State._of(self._core.copy())
-
     def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self._core.names:
-            known = ", ".join(self._core.names) or "none: the network has no recurrence"
-            raise KeyError(f"[State] no entry {name!r}; the entries are {known}")
-        return self._core.view(name)
+        array: NDArray[Any] = self._view(name)
+        return array
 
     def __setitem__(self, name: str, values: NDArray[Any]) -> None:
         """Overwrite an entry with an array of its dtype and shape."""
@@ -101,12 +71,6 @@ class State(Mapping[str, NDArray[Any]]):
     # A mapping of arrays has no truth value of ==, so states are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
-
-    def __copy__(self) -> State:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> State:
-        return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         core = self._core

@@ -178,7 +178,7 @@ def test_a_network_travels_to_another_process():
     net = network()
     x = np.random.default_rng(1).normal(size=(T, B, INPUTS))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = pool.apply(forward, (net, x))
+        found = pool.apply_async(forward, (net, x)).get(timeout=60)
     np.testing.assert_array_equal(found, net.forward(x)[0])
 
 
