@@ -101,6 +101,7 @@ def point(
             patience=0,
             clip_value=None,
             clip_norm=1.0,
+            recurrent_bound=ie.architectures.recurrent_bound(data.time_steps, magnitude=2.0),
             seed=seed,
         )
         reached.append(ie.training.Trainer(net, data, config).fit().test)
