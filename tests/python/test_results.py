@@ -48,7 +48,8 @@ def test_row_agrees_with_its_record(row: str) -> None:
     document = record(row)
     results = reached(document)
     for number, metrics in zip(stated(value, len(results)), results, strict=True):
-        found = 100 * metrics["accuracy"] if "%" in value else metrics.get("mse", metrics.get("loss"))
+        name = "accuracy" if "%" in value else "mse" if "mse" in metrics else "loss"
+        found = metrics[name] * (100 if "%" in value else 1)
         assert f"{found:.{len(number.partition('.')[2])}f}" == number
     assert document["command"].startswith(command.strip("`"))
 
