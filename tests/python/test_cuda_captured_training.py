@@ -107,6 +107,18 @@ def test_the_trainer_with_ragged_batches(optimizer, kind):
     assert [step.captured for step in kept.values()] == [True, True]
 
 
+def test_a_batch_of_which_nothing_counts():
+    net = network()
+    settings = config(cuda_graph=True)
+    steps = captured_module.CapturedSteps(
+        net, objective_for(data_of()), make_optimizer(net, settings), settings
+    )
+    batch = dataclasses.replace(Ragged().batch(0, 0, 0), mask=np.zeros(5, bool))
+    metrics, _ = steps.run(batch, None, 1e-2)
+    assert metrics["loss"] == 0.0
+    assert np.isnan(metrics["accuracy"])
+
+
 def test_few_shapes_are_kept(monkeypatch):
     data, settings = data_of(), config()
     expected = train_plainly(network(), data, settings)

@@ -106,7 +106,8 @@ class CapturedSteps:
     def _metrics(self, step: CapturedStep, batch: Batch, loss: float) -> dict[str, float]:
         objective = self._objective
         if isinstance(objective, Classification):  # without reading the outputs of all classes
-            return objective.metrics_of(loss, step.correct / objective.weight(batch))
+            counted = objective.weight(batch)
+            return objective.metrics_of(loss, step.correct / counted if counted else math.nan)
         return objective.metrics(step.output.numpy(), batch, loss)
 
     def _start_from(self, batch: Batch, state: Carried | None) -> DeviceState:
