@@ -1,7 +1,7 @@
 // loss = mean over counted rows of log(sum exp(x)) - x[target];  gradient = (softmax - one_hot) / counted rows.
 // A warp, or a block where there are many classes, takes a row: maximum, sum of exponentials, gradient; and, where it is
-// wanted, whether the maximum is the target's. Reads the logits
-// three times, the second and third time from the cache, and writes the gradient once.
+// wanted, whether the maximum is the target's. Reads the logits three times, the second and third time from the cache, and
+// writes the gradient once.
 #include <cmath>
 
 #include "core/dispatch.hpp"

@@ -2,13 +2,12 @@
 
 #include <string>
 
-#include "backend/device_context.hpp"
 #include "indrnn/error.hpp"
 
 namespace indrnn::python {
 
 AnyState state_of(py::handle object, SharedNetwork& network, const char* operation, std::int64_t batch) {
-  if (object.is_none()) return std::make_shared<State>(network.network.initial_state(batch));
+  if (object.is_none()) return copy_or_zero(network.network, nullptr, batch);
   if (!py::isinstance<SharedDeviceState>(object)) return object.cast<std::shared_ptr<State>>();
   auto given = object.cast<SharedDeviceState>();
   if (given.network.get() != &network) {
@@ -24,10 +23,20 @@ AnyState copy_of(const AnyState& state, const Network& held) {
   const auto& given = std::get<SharedDeviceState>(state);
   auto copy = std::make_shared<DeviceState>(held.device_state(given.state->batch));
   copy->steps = given.state->steps;
-  const TensorView& flat = copy->flat;
-  held.context()->copy(given.state->flat.data, flat.data,
-                       static_cast<std::size_t>(flat.shape.elements()) * size_of(flat.dtype));
+  const DeviceArray from = given.flat();
+  held.context()->copy(from.view.data, copy->flat.data, from.bytes());
   return SharedDeviceState{given.network, std::move(copy)};
+}
+
+std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch) {
+  return state != nullptr ? std::make_shared<State>(*state)
+                          : std::make_shared<State>(network.initial_state(batch));
+}
+
+std::int64_t checked_steps(const char* owner, std::int64_t steps) {
+  if (steps >= 0) return steps;
+  throw InvalidArgument(std::string("[") + owner + "] steps must not be negative, got " +
+                        std::to_string(steps));
 }
 
 py::object object_of(const AnyState& state) {

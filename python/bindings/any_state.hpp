@@ -1,17 +1,14 @@
 // The hidden states that Python gives and gets: a State on the host, or a DeviceState in the memory of a GPU.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
 #include <cstdint>
 #include <memory>
 #include <variant>
+#include <vector>
 
-#include "shared_network.hpp"
+#include "device_array.hpp"
 
 namespace indrnn::python {
-
-namespace py = pybind11;
 
 // Bound as DeviceState, and used in the order of its network's queue.
 struct SharedDeviceState {
@@ -19,6 +16,7 @@ struct SharedDeviceState {
   std::shared_ptr<DeviceState> state;
 
   DeviceState& operator*() const { return *state; }
+  DeviceArray flat() const { return {network, state->memory, state->flat}; }
 };
 
 using AnyState = std::variant<std::shared_ptr<State>, SharedDeviceState>;
@@ -28,6 +26,20 @@ AnyState state_of(py::handle object, SharedNetwork& network, const char* operati
 
 // An independent copy; while `held` is the network in use.
 AnyState copy_of(const AnyState& state, const Network& held);
+
+// A copy of a State on the host, or a zero one for nullptr.
+std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch);
+
+// Of all entries one member: names or features.
+template <class Member>
+std::vector<Member> of_entries(const std::vector<State::Entry>& entries, Member State::Entry::* member) {
+  std::vector<Member> result;
+  for (const State::Entry& entry : entries) result.push_back(entry.*member);
+  return result;
+}
+
+// Throws, with the name of the class, for a negative count.
+std::int64_t checked_steps(const char* owner, std::int64_t steps);
 
 // use(State&) or use(DeviceState&).
 template <class Use>

@@ -110,8 +110,7 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
     dx_view = array.view;
     dx = py::cast(std::move(array));
   }
-  const auto before = dstate != nullptr ? std::make_shared<State>(*dstate)
-                                        : std::make_shared<State>(network.initial_state(kept->batch));
+  const auto before = copy_or_zero(network, dstate, kept->batch);
   using_network(*shared, "backward", [&](Network& held) {
     if (shared->kept != kept)
       throw InvalidArgument("[backward] another thread has used the network since its forward");

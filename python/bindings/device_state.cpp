@@ -4,11 +4,8 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "any_state.hpp"
-#include "device_array.hpp"
 #include "indrnn/error.hpp"
 #include "register.hpp"
 
@@ -22,40 +19,22 @@ SharedDeviceState make(const std::shared_ptr<SharedNetwork>& network, std::int64
   });
 }
 
-// The part of the flat state from `offset` on.
-DeviceArray part(const SharedDeviceState& self, std::int64_t offset, const Shape& shape) {
-  const TensorView& flat = self.state->flat;
-  char* first = static_cast<char*>(flat.data) + static_cast<std::size_t>(offset) * size_of(flat.dtype);
-  return {self.network, self.state->memory, {first, shape, flat.dtype}};
-}
-
 DeviceArray view(const SharedDeviceState& self, const std::string& name) {
   for (const State::Entry& entry : self.state->entries) {
-    if (entry.name == name) return part(self, entry.offset, {self.state->batch, entry.features});
+    if (entry.name != name) continue;
+    DeviceArray array = self.flat();
+    TensorView& view = array.view;
+    view.data = static_cast<char*>(view.data) + static_cast<std::size_t>(entry.offset) * size_of(view.dtype);
+    view.shape = {self.state->batch, entry.features};
+    return array;
   }
   throw InvalidArgument("[DeviceState] no entry '" + name + "'");
 }
 
-template <class Member>
-auto of_entries(Member State::Entry::* member) {
-  return [member](const SharedDeviceState& self) {
-    std::vector<Member> result;
-    for (const State::Entry& entry : self.state->entries) result.push_back(entry.*member);
-    return result;
-  };
-}
-
-void set_steps(const SharedDeviceState& self, std::int64_t steps) {
-  if (steps < 0)
-    throw InvalidArgument("[DeviceState] steps must not be negative, got " + std::to_string(steps));
-  self.state->steps = steps;
-}
-
 void zero(const SharedDeviceState& self) {
-  const TensorView& flat = self.state->flat;
-  using_network(*self.network, "DeviceState", [&](Network& held) {
-    held.context()->zero(flat.data, static_cast<std::size_t>(flat.shape.elements()) * size_of(flat.dtype));
-  });
+  const DeviceArray flat = self.flat();
+  using_network(*self.network, "DeviceState",
+                [&](Network& held) { held.context()->zero(flat.view.data, flat.bytes()); });
   self.state->steps = 0;
 }
 
@@ -69,13 +48,20 @@ SharedDeviceState copy(const SharedDeviceState& self) {
 void register_device_state(py::module_& module) {
   py::class_<SharedDeviceState>(module, "DeviceState")
       .def(py::init(&make), py::arg("network"), py::arg("batch"))
-      .def_property_readonly("names", of_entries(&State::Entry::name))
-      .def_property_readonly("features", of_entries(&State::Entry::features))
+      .def_property_readonly(
+          "names",
+          [](const SharedDeviceState& self) { return of_entries(self.state->entries, &State::Entry::name); })
+      .def_property_readonly("features",
+                             [](const SharedDeviceState& self) {
+                               return of_entries(self.state->entries, &State::Entry::features);
+                             })
       .def_property_readonly("batch", [](const SharedDeviceState& self) { return self.state->batch; })
       .def_property(
-          "steps", [](const SharedDeviceState& self) { return self.state->steps; }, &set_steps)
-      .def_property_readonly(
-          "flat", [](const SharedDeviceState& self) { return part(self, 0, self.state->flat.shape); })
+          "steps", [](const SharedDeviceState& self) { return self.state->steps; },
+          [](const SharedDeviceState& self, std::int64_t steps) {
+            self.state->steps = checked_steps("DeviceState", steps);
+          })
+      .def_property_readonly("flat", &SharedDeviceState::flat)
       .def("view", &view, py::arg("name"))
       .def("zero", &zero)
       .def("copy", &copy);

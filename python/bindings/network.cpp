@@ -91,8 +91,7 @@ py::tuple backward(const std::shared_ptr<SharedNetwork>& held_network, py::handl
     dx_view = writable_view_of(array);
     dx = array;
   }
-  const auto before = dstate != nullptr ? std::make_shared<State>(*dstate)
-                                        : std::make_shared<State>(network.initial_state(kept->batch));
+  const auto before = copy_or_zero(network, dstate, kept->batch);
   const ConstTensorView dy_view = view_of(dy);
   using_network(shared, "backward", [&](Network& held) {
     if (shared.kept != kept)

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "any_state.hpp"
 #include "arrays.hpp"
 #include "indrnn/error.hpp"
 #include "indrnn/network.hpp"
@@ -15,18 +16,6 @@
 namespace indrnn::python {
 
 namespace {
-
-std::vector<std::string> names(const State& state) {
-  std::vector<std::string> result;
-  for (const State::Entry& entry : state.entries) result.push_back(entry.name);
-  return result;
-}
-
-std::vector<std::int64_t> features(const State& state) {
-  std::vector<std::int64_t> result;
-  for (const State::Entry& entry : state.entries) result.push_back(entry.features);
-  return result;
-}
 
 // A state from its parts, as a pickle holds them.
 std::shared_ptr<State> from_parts(const std::vector<std::string>& names,
@@ -59,22 +48,20 @@ std::shared_ptr<State> from_parts(const std::vector<std::string>& names,
   return state;
 }
 
-void set_steps(State& state, std::int64_t steps) {
-  if (steps < 0) throw InvalidArgument("[State] steps must not be negative, got " + std::to_string(steps));
-  state.steps = steps;
-}
-
 }  // namespace
 
 void register_state(py::module_& module) {
   py::class_<State, std::shared_ptr<State>>(module, "State")
       .def_static("from_parts", &from_parts, py::arg("names"), py::arg("features"), py::arg("batch"),
                   py::arg("steps"), py::arg("flat"))
-      .def_property_readonly("names", &names)
-      .def_property_readonly("features", &features)
+      .def_property_readonly(
+          "names", [](const State& state) { return of_entries(state.entries, &State::Entry::name); })
+      .def_property_readonly(
+          "features", [](const State& state) { return of_entries(state.entries, &State::Entry::features); })
       .def_readonly("batch", &State::batch)
       .def_property(
-          "steps", [](const State& state) { return state.steps; }, &set_steps)
+          "steps", [](const State& state) { return state.steps; },
+          [](State& state, std::int64_t steps) { state.steps = checked_steps("State", steps); })
       .def("copy", [](const State& state) { return std::make_shared<State>(state); })
       .def_property_readonly(
           "flat", [](const py::object& self) { return array_over(self.cast<State&>().flat.view(), self); })

@@ -122,8 +122,6 @@ struct Network::Implementation {
                        .forwards = forwards,
                        .start_step = *state.steps,
                        .window_batch = batch,
-                       .network_seed = &seed,
-                       .network_forwards = &forwards,
                        .state_steps = state.steps});
     ++*state.steps;
   }
