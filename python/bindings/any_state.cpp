@@ -6,14 +6,14 @@
 
 namespace indrnn::python {
 
-AnyState state_of(py::handle object, SharedNetwork& network, const char* operation, std::int64_t batch) {
-  if (object.is_none()) return copy_or_zero(network.network, nullptr, batch);
+AnyState state_of(py::handle object, SharedNetwork& network, const Argument& argument, std::int64_t batch) {
+  if (object.is_none()) return std::make_shared<State>(network.network.initial_state(batch));
   if (!py::isinstance<SharedDeviceState>(object)) return object.cast<std::shared_ptr<State>>();
   auto given = object.cast<SharedDeviceState>();
   if (given.network.get() != &network) {
-    throw InvalidArgument(std::string("[") + operation +
-                          "] state is a DeviceState of another network; DeviceState.to_host() gives one "
-                          "that any network of these layers takes");
+    throw InvalidArgument(argument.prefix() +
+                          " is a DeviceState of another network; DeviceState.to_host() gives one that any "
+                          "network of these layers takes");
   }
   return given;
 }
@@ -28,15 +28,27 @@ AnyState copy_of(const AnyState& state, const Network& held) {
   return SharedDeviceState{given.network, std::move(copy)};
 }
 
-std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch) {
-  return state != nullptr ? std::make_shared<State>(*state)
-                          : std::make_shared<State>(network.initial_state(batch));
-}
-
 std::int64_t checked_steps(const char* owner, std::int64_t steps) {
   if (steps >= 0) return steps;
   throw InvalidArgument(std::string("[") + owner + "] steps must not be negative, got " +
                         std::to_string(steps));
+}
+
+AnyState run_backward(SharedNetwork& shared, const KeptForward& kept, ConstTensorView dy, TensorView dx,
+                      const AnyState& dstate) {
+  AnyState gradient;
+  using_network(shared, "backward", [&](Network& held) {
+    if (shared.kept != kept)
+      throw InvalidArgument("[backward] another thread has used the network since its forward");
+    gradient = copy_of(dstate, held);
+    if (const auto* host = std::get_if<std::shared_ptr<State>>(&gradient)) {
+      held.backward(dy, dx, host->get());
+    } else {
+      held.backward(dy, dx, *std::get<SharedDeviceState>(gradient));
+    }
+    shared.kept.reset();
+  });
+  return gradient;
 }
 
 py::object object_of(const AnyState& state) {

@@ -22,13 +22,10 @@ struct SharedDeviceState {
 using AnyState = std::variant<std::shared_ptr<State>, SharedDeviceState>;
 
 // What was given; for None a zero State. Throws for a DeviceState of another network.
-AnyState state_of(py::handle object, SharedNetwork& network, const char* operation, std::int64_t batch);
+AnyState state_of(py::handle object, SharedNetwork& network, const Argument& argument, std::int64_t batch);
 
 // An independent copy; while `held` is the network in use.
 AnyState copy_of(const AnyState& state, const Network& held);
-
-// A copy of a State on the host, or a zero one for nullptr.
-std::shared_ptr<State> copy_or_zero(const Network& network, const State* state, std::int64_t batch);
 
 // Of all entries one member: names or features.
 template <class Member>
@@ -48,5 +45,9 @@ void with_state(const AnyState& state, Use&& use) {
 }
 
 py::object object_of(const AnyState& state);
+
+// The backward of the forward `kept`; gives the gradient of its initial state, of the kind of `dstate`, which stays.
+AnyState run_backward(SharedNetwork& shared, const KeptForward& kept, ConstTensorView dy, TensorView dx,
+                      const AnyState& dstate);
 
 }  // namespace indrnn::python

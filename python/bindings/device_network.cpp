@@ -78,7 +78,7 @@ py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handl
   const Optional resets = resets_of(resets_object, *shared);
   DeviceArray y = device_output(shared, out, "forward", network.output_shape(time_steps, batch));
   require_apart(y.view, {"forward", "out"}, x, "x");
-  const AnyState before = state_of(state_object, *shared, "forward", batch);
+  const AnyState before = state_of(state_object, *shared, {"forward", "state"}, batch);
   AnyState after;
   using_network(*shared, "forward", [&](Network& held) {
     after = copy_of(before, held);
@@ -91,7 +91,7 @@ py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handl
 }
 
 py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy_object,
-                          const State* dstate, bool input_gradient) {
+                          py::handle dstate_object, bool input_gradient) {
   const Network& network = shared->network;
   const DType dtype = network.options().dtype;
   const auto kept = kept_forward(*shared);
@@ -110,14 +110,8 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
     dx_view = array.view;
     dx = py::cast(std::move(array));
   }
-  const auto before = copy_or_zero(network, dstate, kept->batch);
-  using_network(*shared, "backward", [&](Network& held) {
-    if (shared->kept != kept)
-      throw InvalidArgument("[backward] another thread has used the network since its forward");
-    held.backward(dy, dx_view, before.get());
-    shared->kept.reset();
-  });
-  return py::make_tuple(dx, before);
+  const AnyState dstate = state_of(dstate_object, *shared, {"backward", "dstate"}, kept->batch);
+  return py::make_tuple(dx, object_of(run_backward(*shared, *kept, dy, dx_view, dstate)));
 }
 
 py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x_object,
@@ -126,7 +120,7 @@ py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const ConstTensorView x = device_input(x_object, {"step", "x", letters}, input_dtype(network), *shared);
   const std::int64_t batch = x.shape[0];
-  const AnyState state = state_of(state_object, *shared, "step", batch);
+  const AnyState state = state_of(state_object, *shared, {"step", "state"}, batch);
   const Shape sequence = network.output_shape(1, batch);
   DeviceArray y =
       device_output(shared, out, "step", {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});

@@ -14,7 +14,7 @@ bool on_device(const SharedNetwork& shared, py::handle object);
 
 py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handle x, py::handle state,
                          py::handle lengths, bool training, bool keep, py::handle resets, py::handle out);
-py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy, const State* dstate,
+py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::handle dy, py::handle dstate,
                           bool input_gradient);
 py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x, py::handle state,
                       py::handle out);

@@ -52,7 +52,7 @@ py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle
   require_apart(y_view, out_argument, view_of(x), "x");
   require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
 
-  const AnyState before = state_of(state_object, shared, "forward", batch);
+  const AnyState before = state_of(state_object, shared, {"forward", "state"}, batch);
   AnyState after;
   const ForwardOptions options{training, keep, view_of(lengths), view_of(resets)};
   const ConstTensorView x_view = view_of(x);
@@ -67,9 +67,9 @@ py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle
 
 // Gradients of the input (None unless wanted) and of the initial state.
 py::tuple backward(const std::shared_ptr<SharedNetwork>& held_network, py::handle dy_object,
-                   const State* dstate, bool input_gradient) {
+                   py::handle dstate_object, bool input_gradient) {
   if (on_device(*held_network, dy_object)) {
-    return device_backward(held_network, dy_object, dstate, input_gradient);
+    return device_backward(held_network, dy_object, dstate_object, input_gradient);
   }
   SharedNetwork& shared = *held_network;
   Network& network = shared.network;
@@ -91,15 +91,8 @@ py::tuple backward(const std::shared_ptr<SharedNetwork>& held_network, py::handl
     dx_view = writable_view_of(array);
     dx = array;
   }
-  const auto before = copy_or_zero(network, dstate, kept->batch);
-  const ConstTensorView dy_view = view_of(dy);
-  using_network(shared, "backward", [&](Network& held) {
-    if (shared.kept != kept)
-      throw InvalidArgument("[backward] another thread has used the network since its forward");
-    held.backward(dy_view, dx_view, before.get());
-    shared.kept.reset();
-  });
-  return py::make_tuple(dx, before);
+  const AnyState dstate = state_of(dstate_object, shared, {"backward", "dstate"}, kept->batch);
+  return py::make_tuple(dx, object_of(run_backward(shared, *kept, view_of(dy), dx_view, dstate)));
 }
 
 // Updates the given state, or a new one, and returns it behind y.
@@ -110,7 +103,7 @@ py::tuple step(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_
   Network& network = shared.network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
   const py::array given = input_array(x_object, {"step", "x", letters}, input_dtype(network));
-  const AnyState state = state_of(state_object, shared, "step", given.shape(0));
+  const AnyState state = state_of(state_object, shared, {"step", "state"}, given.shape(0));
   ConstTensorView state_view;  // on the host
   if (const auto* host = std::get_if<std::shared_ptr<State>>(&state)) state_view = (*host)->flat.view();
   const py::array x = apart_from(given, state_view);

@@ -22,10 +22,11 @@ __all__ = ["DeviceState"]
 class DeviceState(StateParts):
     """The hidden states of a network in the memory of its GPU.
 
-    Made by `Network.device_state`. `Network.forward` and `Network.step` take it in place of a
-    `State` and give one back, and then wait for nothing; `indrnn_engine.cuda.CapturedStep` carries
-    it from step to step. It belongs to the network that made it. `to_host` gives a `State`, which
-    can be pickled and given to other networks; `assign` takes one.
+    Made by `Network.device_state`. `Network.forward`, `step` and `backward` take it in place of
+    a `State` and give one back, and then wait for nothing;
+    `indrnn_engine.cuda.CapturedStep` carries it from step to step. It belongs to the network that
+    made it. `to_host` gives a `State`, which can be pickled and given to other networks; `assign`
+    takes one.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class DeviceState(StateParts):
         ValueError
             For another batch or other entries.
         """
-        other = core_of_any("DeviceState", state)
+        other = core_of("DeviceState", "state", state)
         if other is None:
             raise TypeError("[DeviceState] state must be a State or DeviceState, got None")
         mine = (self.batch, self._core.names, self._core.features)
@@ -104,13 +105,13 @@ class DeviceState(StateParts):
         )
 
 
-def core_of_any(operation: str, state: object) -> CoreState | CoreDeviceState | None:
+def core_of(operation: str, name: str, state: object) -> CoreState | CoreDeviceState | None:
     """Return the engine's state behind `state`; None for None."""
     if state is None:
         return None
     if not isinstance(state, State | DeviceState):
         raise TypeError(
-            f"[{operation}] state must be a State, as initial_state or forward give, or a "
+            f"[{operation}] {name} must be a State, as initial_state or forward give, or a "
             f"DeviceState, got {type(state).__name__}"
         )
     return state._core

@@ -10,8 +10,8 @@ from ._core import Network as CoreNetwork
 from ._data_parallel import DataParallelHooks
 from ._parameters import Parameters
 from ._plans import Plans
-from .device_state import DeviceState, core_of_any, of_any_core
-from .state import State, core_of
+from .device_state import DeviceState, core_of, of_any_core
+from .state import State
 from .summary import Summary, describe
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Network(Parameters, Plans, DataParallelHooks):
         """
         y, after = self._core.forward(
             x,
-            core_of_any("forward", state),
+            core_of("forward", "state", state),
             lengths,
             training,
             training if keep is None else keep,
@@ -278,17 +278,17 @@ class Network(Parameters, Plans, DataParallelHooks):
     def backward(
         self,
         dy: NDArray[Any],
-        dstate: State | None = None,
+        dstate: AnyState | None = None,
         *,
         input_gradient: bool = True,
-    ) -> tuple[NDArray[Any] | None, State]:
+    ) -> tuple[NDArray[Any] | None, AnyState]:
         """Gradients of the last `forward` that kept what they need; once per such forward.
 
         Parameters
         ----------
         dy : array
             Gradient of the loss with respect to y; dtype and shape as y.
-        dstate : State, optional
+        dstate : State or DeviceState, optional
             Gradient with respect to the state that the forward gave back; zero if left out. It is
             not changed.
         input_gradient : bool, default True
@@ -298,7 +298,7 @@ class Network(Parameters, Plans, DataParallelHooks):
         -------
         dx : array [T, B, I] or None
             None for index inputs or without `input_gradient`.
-        dstate : State
+        dstate : State, or DeviceState for one
             Gradient with respect to the state that was given to the forward.
 
         Raises
@@ -313,7 +313,7 @@ class Network(Parameters, Plans, DataParallelHooks):
         Gradients of the parameters are added into `gradients`; start a step with `zero_gradients`.
         """
         dx, before = self._core.backward(dy, core_of("backward", "dstate", dstate), input_gradient)
-        return dx, State._of(before)
+        return dx, of_any_core(before)
 
     def step(
         self, x: NDArray[Any], state: AnyState | None = None, *, out: NDArray[Any] | None = None
@@ -351,7 +351,7 @@ class Network(Parameters, Plans, DataParallelHooks):
         >>> bool(np.allclose(y_t, net.forward(x)[0][-1]))
         True
         """
-        y, after = self._core.step(x, core_of_any("step", state), out)
+        y, after = self._core.step(x, core_of("step", "state", state), out)
         return y, of_any_core(after) if state is None else state
 
     def initial_state(self, batch: int) -> State:

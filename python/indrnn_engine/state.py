@@ -85,15 +85,3 @@ def _rebuild(
     names: list[str], features: list[int], batch: int, steps: int, flat: NDArray[Any]
 ) -> State:
     return State._of(CoreState.from_parts(names, features, batch, steps, flat))
-
-
-def core_of(operation: str, name: str, state: State | None) -> CoreState | None:
-    """Return the engine's state behind `state`; None for None."""
-    if state is None:
-        return None
-    if not isinstance(state, State):
-        raise TypeError(
-            f"[{operation}] {name} must be a State, as initial_state or forward give, "
-            f"got {type(state).__name__}"
-        )
-    return state._core

@@ -1,8 +1,10 @@
 // What docs/cuda.md says of launches and bytes, counted on the emulated device.
 #include <cstdlib>
+#include <utility>
 
 #include "compare.hpp"
 #include "counters.hpp"
+#include "options.hpp"
 
 namespace indrnn::testing {
 namespace {
@@ -76,6 +78,35 @@ TEST_F(CudaCounts, TheRecurrenceMovesEachNumberOnce) {
             6 * (2 * sequence + 3 * column));  // dh, h; u, the state before and its gradient
   EXPECT_EQ(backward.bytes_written,
             6 * (sequence + column + 4 * column));  // dz; the gradient; du, dbias in float64
+}
+
+TEST_F(CudaCounts, WithStatesOnTheDeviceNothingWaits) {
+  // The device runs what is queued when somebody waits for it, and not before.
+  const emulation::Progress usual = std::exchange(emulation::options().progress, emulation::Progress::lazy);
+  const auto launches = [] {
+    std::uint64_t sum = 0;
+    for (const auto& [name, counts] : emulation::counters()) sum += counts.launches;
+    return sum;
+  };
+  const ConstTensorView gradient{dy.get(), Shape{batch, 10}, DType::float32};
+  DeviceState state = network->device_state(batch), dstate = network->device_state(batch);
+  context->synchronize();
+  emulation::reset_counters();
+  network->forward({x.get(), Shape{time_steps, batch, 1}, DType::float32},
+                   {y.get(), Shape{batch, 10}, DType::float32}, state, {.training = true});
+  network->backward(gradient, {}, dstate);
+  EXPECT_EQ(launches(), 0U);
+  context->synchronize();
+  EXPECT_GE(launches(), 12U);
+
+  // The counting sees a wait: one for a state on the host.
+  State host = network->initial_state(batch);
+  emulation::reset_counters();
+  network->forward({x.get(), Shape{time_steps, batch, 1}, DType::float32},
+                   {y.get(), Shape{batch, 10}, DType::float32}, state, {.training = true});
+  network->backward(gradient, {}, &host);
+  EXPECT_GE(launches(), 12U);
+  emulation::options().progress = usual;
 }
 
 TEST_F(CudaCounts, SteadyStateAllocatesNothing) {

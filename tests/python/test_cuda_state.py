@@ -62,14 +62,46 @@ def test_forward_and_step_carry_it_on(on_device, dtype):
     assert kept.steps == 11
 
 
-def test_backward_behind_a_state_on_the_device():
+@pytest.mark.parametrize("on_device", [True, False], ids=["device", "host"])
+def test_backward_takes_and_gives_gradients_of_states(on_device):
     results = []
     for make in (ie.Network.initial_state, ie.Network.device_state):
         net = network()
-        _, state = net.forward(inputs(seed=1), make(net, B), training=True)
-        y, _ = net.forward(inputs(seed=2), state, training=True)
-        dx, dstate = net.backward(y)
-        results.append((dx.tobytes(), bits(dstate), np.asarray(net.gradients).tobytes()))
+        put = (lambda a, net=net: ie.to_device(a, net)) if on_device else np.asarray
+        state = make(net, B)
+        for seed in (1, 2):
+            y, state = net.forward(put(inputs(seed=seed)), state, training=True)
+        after = make(net, B)
+        after["2.hidden"][:] = np.full((B, 4), 0.5, np.float32)
+        before = bits(after)
+        dx, dstate = net.backward(y, after)
+        assert type(dstate) is type(after)
+        assert bits(after) == before  # it is not changed
+        found = np.asarray(dx).tobytes(), bits(dstate), np.asarray(net.gradients).tobytes()
+        results.append(found)
+    assert results[0] == results[1]
+    assert np.any(np.asarray(dstate["0.hidden"]) != 0)
+
+
+def test_gradients_of_truncated_sequences_stay_on_the_device():
+    """The gradient of one piece's state enters the piece before: the bits of the host's way."""
+    results = []
+    for make in (ie.Network.initial_state, ie.Network.device_state):
+        pieces = [network(), network()]
+        state, ys = None, []
+        for seed, net in enumerate(pieces):
+            given = make(net, B)
+            if state is not None:
+                given.flat[:] = np.asarray(state.flat)
+                given.steps = state.steps
+            y, state = net.forward(inputs(3, seed), given, training=True)
+            ys.append(y)
+        dstate = make(pieces[1], B)
+        dx, dstate = pieces[1].backward(ys[1], dstate)
+        carried = make(pieces[0], B)
+        carried.flat[:] = np.asarray(dstate.flat)
+        dx, dstate = pieces[0].backward(ys[0], carried)
+        results.append((dx.tobytes(), bits(dstate)))
     assert results[0] == results[1]
 
 
@@ -142,8 +174,17 @@ def test_errors():
     with pytest.raises(ValueError, match="state must be of batch 2, got one of batch 3"):
         net.step(inputs()[0, :2], state)
     y, _ = net.forward(inputs(), state, training=True)
-    with pytest.raises(TypeError, match="dstate must be a State"):
-        net.backward(y, state)
+    with pytest.raises(
+        ValueError, match=r"\[backward\] dstate is a DeviceState of another network"
+    ):
+        net.backward(y, other.device_state(B))
+    with pytest.raises(ValueError, match="dstate must be of batch 3, got one of batch 2"):
+        net.backward(y, net.device_state(2))
+    with pytest.raises(
+        TypeError, match=r"dstate must be a State, .* or a DeviceState, got ndarray"
+    ):
+        net.backward(y, np.zeros(3))
+    net.backward(y)  # none of these used the forward up
     with pytest.raises(TypeError, match=r"to_host\(\) gives a State"):
         pickle.dumps(state)
     with pytest.raises(TypeError, match="must be a State or DeviceState, got None"):

@@ -127,6 +127,7 @@ class INDRNN_API Network {
   // unless it is empty. dstate in: gradient of the final state, out: gradient of the initial state; nullptr:
   // zero, not wanted. x, y and lengths need not be kept alive by the caller. May be called once per forward.
   void backward(ConstTensorView dy, TensorView dx = {}, State* dstate = nullptr);
+  void backward(ConstTensorView dy, TensorView dx, DeviceState& dstate);
 
   // One time step of inference: x [B, I] or int64 [B], y [B, O]. Allocates nothing after the first call with
   // this B.

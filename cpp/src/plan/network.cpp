@@ -192,24 +192,13 @@ Tensor Network::forward(ConstTensorView x, const ForwardOptions& options) {
 }
 
 void Network::backward(ConstTensorView dy, TensorView dx, State* dstate) {
-  Implementation& self = *implementation_;
-  if (self.kept_time_steps < 0) {
-    throw InvalidArgument(
-        "[backward] needs a forward with training (or keep) before it, and each forward serves one backward");
-  }
-  const std::int64_t time_steps = self.kept_time_steps, batch = self.kept_batch;
-  check_view("backward", "dy", dy, self.options.dtype, output_shape(time_steps, batch));
-  if (dx.given()) {
-    if (self.graph.takes_indices()) fail("backward", "dx", "be empty, the network reads indices", "a buffer");
-    check_view("backward", "dx", dx, self.options.dtype, {time_steps, batch, self.graph.input_size},
-               "[T, B, I]");
-  }
-  if (dstate != nullptr) {
-    check_state("backward", "dstate", self.graph, self.options.dtype, StateReference(*dstate), batch);
-  }
-  self.kept_time_steps = -1;
-  self.executor->backward(
-      {.dy = dy.data, .dx = dx.data, .dstate = dstate != nullptr ? dstate->flat.data<void>() : nullptr});
+  std::optional<StateReference> reference;
+  if (dstate != nullptr) reference.emplace(*dstate);
+  implementation_->backward(dy, dx, reference);
+}
+
+void Network::backward(ConstTensorView dy, TensorView dx, DeviceState& dstate) {
+  implementation_->backward(dy, dx, StateReference(dstate));
 }
 
 void Network::step(ConstTensorView x, TensorView y, State& state) {

@@ -1,4 +1,4 @@
-// What a Network holds, and its forward: checks of what comes in, and the call of the device's executor.
+// What a Network holds, and its calls: checks of what comes in, and the call of the device's executor.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "backend/backend.hpp"
 #include "core/check.hpp"
+#include "indrnn/error.hpp"
 #include "indrnn/network.hpp"
 #include "plan/call_checks.hpp"
 
@@ -103,6 +104,24 @@ struct Network::Implementation {
     }
     if (mode.training) ++forwards;
     if (state) *state->steps += time_steps;
+  }
+
+  // Without a dstate: zero, not wanted.
+  void backward(ConstTensorView dy, TensorView dx, std::optional<StateReference> dstate) {
+    if (kept_time_steps < 0) {
+      throw InvalidArgument(
+          "[backward] needs a forward with training (or keep) before it, and each forward serves one "
+          "backward");
+    }
+    const std::int64_t time_steps = kept_time_steps, batch = kept_batch;
+    check_view("backward", "dy", dy, options.dtype, sequence_shape(time_steps, batch, output()));
+    if (dx.given()) {
+      if (graph.takes_indices()) fail("backward", "dx", "be empty, the network reads indices", "a buffer");
+      check_view("backward", "dx", dx, options.dtype, {time_steps, batch, graph.input_size}, "[T, B, I]");
+    }
+    if (dstate) check_state("backward", "dstate", graph, options.dtype, *dstate, batch);
+    kept_time_steps = -1;
+    executor->backward({.dy = dy.data, .dx = dx.data, .dstate = dstate ? dstate->flat.data : nullptr});
   }
 
   void step(ConstTensorView x, TensorView y, const StateReference& state) {
