@@ -231,10 +231,7 @@ class _Walk:
             return _Value(layer.size, value.sequence)
         if isinstance(layer, nn.TiedLinear):
             return _Value(self._named["0.weight"].shape[0], value.sequence)
-        return _Value(
-            value.features,
-            value.sequence and not isinstance(layer, (nn.LastStep, nn.MeanOverTime)),
-        )
+        return _Value(value.features, value.sequence and not layer.leaves_time)
 
     def _add(self, path: str, layer: nn.Layer, after: _Value, flops: float, moved: float) -> None:
         shape = (self._batch, after.features)
@@ -261,10 +258,4 @@ def _flops(layer: nn.Layer, inputs: int, outputs: int) -> float:
         count += outputs * (2 * inputs - (0 if layer.bias else 1))
     if isinstance(layer, (nn.Recurrence, nn.IndRNN)):
         count += outputs * (6 if layer.zoneout else 3)  # u h, + z, activation; mean of two
-    per_feature = {
-        nn.BatchNorm: 2,  # scale and offset
-        nn.LayerNorm: 8,  # mean, variance, scale and offset
-        nn.MeanOverTime: 1,
-        nn.TimeDifference: 1,
-    }
-    return float(count + outputs * per_feature.get(type(layer), 0))
+    return float(count + outputs * layer.operations_per_feature)

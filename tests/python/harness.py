@@ -43,6 +43,8 @@ SHAPES = {
     "states": Shape(states=True),
     "everything": Shape(lengths=(1, 7, 4, 0, 7), resets=True, states=True, start=3),
 }
+# With 128 features or more: several chunks of time, and samples in two lanes.
+LONG = Shape(600, 3, lengths=(600, 0, 599), resets=True, states=True)
 
 
 @dataclass

@@ -12,6 +12,8 @@ from closeness import (
     assert_close,
 )
 from harness import (
+    DEVICE,
+    LONG,
     SHAPES,
     assert_same_outcome,
     engine_outcome,
@@ -20,6 +22,7 @@ from harness import (
     make_problem,
     reference_outcome,
 )
+import indrnn_engine as ie
 from indrnn_engine import nn
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")
@@ -75,6 +78,22 @@ def test_gradients_match_finite_differences(layers, shape, training):
     found = {**outcome.gradients, **outcome.dstate, "x": outcome.dx}
     for name, expected in finite_difference_outcome(problem).items():
         assert_close(found[name], expected, FINITE_DIFFERENCE_TOLERANCE, name)
+
+
+@layers
+@modes
+@pytest.mark.skipif(DEVICE != "cpu", reason="chunks and threads are the CPU's")
+def test_chunks_and_threads(threads, layers, training):
+    if isinstance(layers[0], nn.Residual):  # which keeps the width of what it reads
+        layers = [nn.Linear(3), *layers]
+    problem = make_problem(layers, LONG, input_size=128, training=training, seed=3)
+    plan = problem.network.describe_plan(LONG.time_steps, LONG.batch, training)
+    assert plan["lanes"] == 2
+    assert plan["chunks"] > 1 or problem.network.takes_indices  # whose features are few
+    expected = reference_outcome(problem)
+    for count in (1, 2):
+        ie.set_num_threads(count)
+        assert_same_outcome(engine_outcome(problem), expected, AUTOGRAD_TOLERANCE)
 
 
 @layers

@@ -20,16 +20,6 @@ __all__ = ["keep_neurons"]
 
 OPERATION = "keep_neurons"
 
-# What treats every feature by itself: a neuron that is left out is left out behind it, too.
-ELEMENTWISE = (
-    nn.Recurrence,
-    nn.BatchNorm,
-    nn.Dropout,
-    nn.TimeDifference,
-    nn.LastStep,
-    nn.MeanOverTime,
-)
-
 
 def keep_neurons(network: Network, layer: Path, neurons: int | Sequence[int]) -> Network:
     """Cut a network to chosen neurons of a recurrent layer.
@@ -120,7 +110,7 @@ def _producer(layers: Sequence[nn.Layer], path: str) -> str:
         here = f"{outside}.{index}" if outside else str(index)
         if isinstance(inner[index], (nn.Linear, nn.IndRNN)):
             return here
-        if not isinstance(inner[index], ELEMENTWISE):
+        if not inner[index].each_feature_alone:
             break
     raise ValueError(f"[{OPERATION}] layer must be fed by a Linear beside it, got {path}")
 
@@ -160,7 +150,8 @@ class _Cutter:
     def _cut_layer(
         self, layer: nn.Layer, features: _Features, path: str
     ) -> tuple[nn.Layer, _Features]:
-        if isinstance(layer, ELEMENTWISE):
+        if layer.each_feature_alone:
+            # A neuron that is left out is left out behind it, too.
             self._take(path, features.kept, axis=-1)
             return layer, features
         if isinstance(layer, (nn.Linear, nn.IndRNN)):

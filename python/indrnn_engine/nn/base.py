@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import _checks
 
@@ -44,7 +44,19 @@ _FIELD_CHECKS: dict[str, Callable[[str, str, object], Any]] = {
 
 @dataclass(frozen=True)
 class Layer:
-    """Base of all layer specs; not a layer itself."""
+    """Base of all layer specs; not a layer itself.
+
+    What the rest of the package must know of a layer, beside its fields, is said by its class:
+    """
+
+    leaves_time: ClassVar[bool] = False
+    """It makes one [B, F] of a sequence [T, B, F]."""
+    reads_all_time: ClassVar[bool] = False
+    """An output depends on all of the sequence: it cannot be read in pieces."""
+    each_feature_alone: ClassVar[bool] = False
+    """Feature f of the output, and value f of each parameter, belong to feature f of the input."""
+    operations_per_feature: ClassVar[int] = 0
+    """Of one step in prediction, beside matrix products and recurrences."""
 
     def __post_init__(self) -> None:
         if type(self) in (Layer, Container):

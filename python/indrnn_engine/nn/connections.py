@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Container
 
@@ -65,3 +66,5 @@ class Bidirectional(Container):
     >>> list(net.named_parameters())
     ['0.forward.0.weight', '0.forward.0.weight_hh', '0.backward.0.weight', '0.backward.0.weight_hh']
     """
+
+    reads_all_time: ClassVar[bool] = True

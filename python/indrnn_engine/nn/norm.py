@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Layer
 
@@ -41,6 +42,9 @@ class BatchNorm(Layer):
     ['1.running_mean', '1.running_var']
     """
 
+    each_feature_alone: ClassVar[bool] = True
+    operations_per_feature: ClassVar[int] = 2  # scale and offset
+
     mode: str = "sequence"
     time_steps: int = 0
     momentum: float = 0.1
@@ -67,5 +71,7 @@ class LayerNorm(Layer):
     >>> net.forward(np.array([[[1.0, 5.0]]], np.float32))[0].round(3).tolist()
     [[[-1.0, 1.0]]]
     """
+
+    operations_per_feature: ClassVar[int] = 8  # mean, variance, scale and offset
 
     epsilon: float = 1e-5

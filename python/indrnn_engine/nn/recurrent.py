@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Layer
 
@@ -35,6 +36,8 @@ class Recurrence(Layer):
     >>> list(ie.Network(layers, input_size=1).named_parameters())
     ['0.weight', '0.bias', '1.weight_hh']
     """
+
+    each_feature_alone: ClassVar[bool] = True
 
     activation: str = "relu"
     zoneout: float = 0.0

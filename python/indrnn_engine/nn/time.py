@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Layer
 
@@ -32,6 +33,8 @@ class Dropout(Layer):
     (True, [0.0, 2.0])
     """
 
+    each_feature_alone: ClassVar[bool] = True
+
     p: float = 0.5
 
 
@@ -49,6 +52,9 @@ class LastStep(Layer):
     [4.0, 1.0]
     """
 
+    leaves_time: ClassVar[bool] = True
+    each_feature_alone: ClassVar[bool] = True
+
 
 @dataclass(frozen=True)
 class MeanOverTime(Layer):
@@ -63,6 +69,11 @@ class MeanOverTime(Layer):
     >>> net.forward(x, lengths=np.array([3, 1]))[0].ravel().tolist()
     [2.0, 1.0]
     """
+
+    leaves_time: ClassVar[bool] = True
+    reads_all_time: ClassVar[bool] = True
+    each_feature_alone: ClassVar[bool] = True
+    operations_per_feature: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
@@ -80,3 +91,6 @@ class TimeDifference(Layer):
     >>> net.forward(x)[0].ravel().tolist()
     [0.0, 3.0, 2.0]
     """
+
+    each_feature_alone: ClassVar[bool] = True
+    operations_per_feature: ClassVar[int] = 1

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_pieces", "cut", "forward_backward"]
 
-WHOLE = (nn.Bidirectional, nn.MeanOverTime)
-"""Layers that need all of a sequence at once."""
-
 
 def check_pieces(layers: Sequence[nn.Layer]) -> None:
     """Check that a network can read a sequence in pieces.
@@ -39,7 +36,7 @@ def check_pieces(layers: Sequence[nn.Layer]) -> None:
         A layer that reads all of time at once (named).
     """
     for layer in layers:
-        if isinstance(layer, WHOLE):
+        if layer.reads_all_time:
             raise ValueError(
                 f"[training] piece_steps cannot cut the sequences of a network with "
                 f"{type(layer).__name__}: it reads all of time at once"
