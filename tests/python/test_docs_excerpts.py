@@ -13,6 +13,7 @@ SOURCES = [
     "cpp/include/indrnn/nn.hpp",
     "cpp/src/layers/mean_over_time.cpp",
     "cpp/src/layers/table.cpp",
+    "cpp/src/layers/time_difference.cpp",
     "python/indrnn_engine/nn/time.py",
     "tests/python/test_gradients_layers.py",
 ]
@@ -25,7 +26,7 @@ def test_excerpts_are_in_the_sources(excerpt: str) -> None:
 
 
 def test_sources_and_folders_exist() -> None:
-    named = re.findall(r"`((?:cpp|python|tests|plan|nn)/[\w./]+)`", PAGE.read_text())
+    named = re.findall(r"`((?:\w+/)+[\w.]+|\w+\.(?:py|cpp|hpp|cu))`", PAGE.read_text())
     roots = [ROOT, ROOT / "cpp" / "src", ROOT / "python" / "indrnn_engine"]
     assert [name for name in named if not any((root / name).exists() for root in roots)] == []
     assert len(named) > 5

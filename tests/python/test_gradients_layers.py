@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import indrnn_engine as ie
 from closeness import (
     AUTOGRAD_TOLERANCE,
     FINITE_DIFFERENCE_TOLERANCE,
@@ -22,7 +23,6 @@ from harness import (
     make_problem,
     reference_outcome,
 )
-import indrnn_engine as ie
 from indrnn_engine import nn
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")

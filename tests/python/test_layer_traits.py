@@ -83,3 +83,12 @@ def test_each_feature_alone(layer_type, layers):
     alone = y.shape[-1] == F and np.array_equal(apart[0][..., 1:], apart[1][..., 1:])
     alone = bool(alone and permutable and np.allclose(permuted, y[..., order]))
     assert layer_type.each_feature_alone == alone
+
+
+@examples
+def test_described_as_it_is(layer_type, layers):
+    net, x = network_and_input(layers)
+    y, _ = net.forward(x)
+    described = [row for row in net.describe(T, B).layers if "." not in row.path]
+    assert described[-1].type == layer_type.__name__
+    assert described[-1].output_shape == y.shape

@@ -1,5 +1,5 @@
 // What a layer is to the engine: a name, how its spec becomes graph nodes, and how the CPU runs those nodes.
-// A new layer is one spec (nn.hpp), one file beside this one, and one line in table.cpp.
+// A new layer is one spec (nn.hpp), one file beside this one, and two lines in table.cpp: docs/adding-a-layer.md.
 #pragma once
 
 #include <memory>

@@ -16,7 +16,7 @@ from .time import Dropout, LastStep, MeanOverTime, TimeDifference
 
 __all__ = ["from_dict", "layer_types", "to_dict"]
 
-# Every layer there is: adding one is its class and its name here.
+# Every layer there is.
 _LAYER_TYPES: dict[str, type[Layer]] = {
     spec.__name__: spec
     for spec in (

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import nn
 from ..distributed import Ranks
 from .objectives import Averages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .. import nn
     from ..data import Batch
     from ..network import Network
     from .objectives import Objective

@@ -53,7 +53,7 @@ struct Plan {
   std::size_t lane_matrices = 0;             // [lanes, parameters]; keep only
   std::size_t lane_vectors = 0;              // float64 [lanes, rank-1 parameters]; keep only
   std::size_t wavefront_progress = 0;        // StageProgress [lanes, stages]
-  std::size_t valid_steps = 0;               // int64 [workers, samples of the largest tile]
+  std::size_t valid_steps = 0;               // int64 [workers, samples of the largest lane]
   std::size_t arenas = 0;                    // [workers, arena_bytes]
   std::size_t arena_bytes = 0;
   std::size_t total_bytes = 0;
