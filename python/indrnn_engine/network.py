@@ -46,7 +46,8 @@ class Network(Parameters, Plans, DataParallelHooks):
         "store": `backward` finds every activation of `forward`. "recompute": `forward` keeps the
         states at the borders of windows of time, and `backward` runs each window again: the same
         bits in more time, and memory that grows with T / window instead of T times the number of
-        layers.
+        layers. (The gradient of a matrix that `TiedLinear` shares may be the same sum in another
+        order.)
     storage : str, default "full"
         How values between the layers, their gradients and the factors of matrix products are
         stored: in the network's dtype, or with "bfloat16" rounded to it, for half the memory and

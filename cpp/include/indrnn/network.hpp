@@ -26,6 +26,7 @@ struct NetworkOptions {
   std::uint64_t seed = 0;      // of the initial parameters and of dropout
   // "store": backward finds every activation of forward. "recompute": forward keeps the states at the borders of
   // windows of time, and backward runs each window again: same bits, memory grows with T / window, not with T x layers.
+  // (The gradient of a matrix that TiedLinear shares may be the same sum in another order.)
   std::string memory = "store";
 };
 
