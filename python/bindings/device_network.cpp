@@ -4,6 +4,7 @@
 #include <string>
 
 #include "any_state.hpp"
+#include "apart.hpp"
 #include "indrnn/error.hpp"
 
 namespace indrnn::python {
@@ -30,7 +31,7 @@ DeviceArray device_output(const std::shared_ptr<SharedNetwork>& shared, py::hand
     throw py::value_error(argument.prefix() + " must have shape " + shape.to_string() + ", got " +
                           view.shape.to_string());
   }
-  require_apart(array.view, argument, shared->network.parameters(), "the network's parameters");
+  require_apart_from_network(array.view, argument, shared->network);
   return array;
 }
 
@@ -78,7 +79,10 @@ py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handl
   const Optional resets = resets_of(resets_object, *shared);
   DeviceArray y = device_output(shared, out, "forward", network.output_shape(time_steps, batch));
   require_apart(y.view, {"forward", "out"}, x, "x");
+  require_apart(y.view, {"forward", "out"}, lengths.view, "lengths");
+  require_apart(y.view, {"forward", "out"}, resets.view, "resets");
   const AnyState before = state_of(state_object, *shared, {"forward", "state"}, batch);
+  require_apart_from_state(y.view, {"forward", "out"}, before);
   AnyState after;
   using_network(*shared, "forward", [&](Network& held) {
     after = copy_of(before, held);
@@ -125,6 +129,7 @@ py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x
   DeviceArray y =
       device_output(shared, out, "step", {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
   require_apart(y.view, {"step", "out"}, x, "x");
+  require_apart_from_state(y.view, {"step", "out"}, state);
   using_network(*shared, "step",
                 [&](Network& held) { with_state(state, [&](auto& each) { held.step(x, y.view, each); }); });
   return py::make_tuple(std::move(y), object_of(state));

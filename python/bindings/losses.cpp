@@ -27,6 +27,8 @@ py::tuple softmax_cross_entropy(py::handle logits_object, py::handle targets_obj
   if (gradient_view.data != logits_view.data) {
     require_apart(gradient_view, out_argument, logits_view, "a part of logits (all of it is allowed)");
   }
+  require_apart(gradient_view, out_argument, view_of(targets), "targets");
+  require_apart(gradient_view, out_argument, view_of(mask), "mask");
   const double loss = without_interpreter([&, targets_view = view_of(targets), mask_view = view_of(mask)] {
     return losses::softmax_cross_entropy(logits_view, targets_view, mask_view, gradient_view);
   });
@@ -49,6 +51,7 @@ py::tuple mean_squared_error(py::handle prediction_object, py::handle target_obj
   const TensorView gradient_view = writable_view_of(gradient);
   require_apart(gradient_view, out_argument, view_of(prediction), "y");
   require_apart(gradient_view, out_argument, view_of(target), "target");
+  require_apart(gradient_view, out_argument, view_of(mask), "mask");
   const double loss = without_interpreter(
       [&, prediction_view = view_of(prediction), target_view = view_of(target), mask_view = view_of(mask)] {
         return losses::mean_squared_error(prediction_view, target_view, mask_view, gradient_view);

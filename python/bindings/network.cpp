@@ -8,6 +8,7 @@
 #include <string>
 
 #include "any_state.hpp"
+#include "apart.hpp"
 #include "arrays.hpp"
 #include "device_network.hpp"
 #include "indrnn/error.hpp"
@@ -50,9 +51,12 @@ py::tuple forward(const std::shared_ptr<SharedNetwork>& held_network, py::handle
       output_array(out, out_argument, network.options().dtype, network.output_shape(time_steps, batch));
   const TensorView y_view = writable_view_of(y);
   require_apart(y_view, out_argument, view_of(x), "x");
-  require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
+  require_apart(y_view, out_argument, view_of(lengths), "lengths");
+  require_apart(y_view, out_argument, view_of(resets), "resets");
+  require_apart_from_network(y_view, out_argument, network);
 
   const AnyState before = state_of(state_object, shared, {"forward", "state"}, batch);
+  require_apart_from_state(y_view, out_argument, before);
   AnyState after;
   const ForwardOptions options{training, keep, view_of(lengths), view_of(resets)};
   const ConstTensorView x_view = view_of(x);
@@ -113,8 +117,8 @@ py::tuple step(const std::shared_ptr<SharedNetwork>& held_network, py::handle x_
                              Shape{sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
   const TensorView y_view = writable_view_of(y);
   require_apart(y_view, out_argument, view_of(x), "x");
-  require_apart(y_view, out_argument, state_view, "the state");
-  require_apart(y_view, out_argument, network.parameters(), "the network's parameters");
+  require_apart_from_state(y_view, out_argument, state);
+  require_apart_from_network(y_view, out_argument, network);
   const ConstTensorView x_view = view_of(x);
   using_network(shared, "step", [&](Network& held) {
     with_state(state, [&](auto& each) { held.step(x_view, y_view, each); });

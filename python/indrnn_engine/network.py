@@ -265,12 +265,13 @@ class Network(Parameters, Plans, DataParallelHooks):
         >>> np.allclose(whole, np.concatenate([first, second]))
         True
         """
+        training = _checks.boolean("forward", "training", training)
         y, after = self._core.forward(
             x,
             core_of("forward", "state", state),
             lengths,
             training,
-            training if keep is None else keep,
+            training if keep is None else _checks.boolean("forward", "keep", keep),
             resets,
             out,
         )
@@ -313,6 +314,7 @@ class Network(Parameters, Plans, DataParallelHooks):
         -----
         Gradients of the parameters are added into `gradients`; start a step with `zero_gradients`.
         """
+        input_gradient = _checks.boolean("backward", "input_gradient", input_gradient)
         dx, before = self._core.backward(dy, core_of("backward", "dstate", dstate), input_gradient)
         return dx, of_any_core(before)
 

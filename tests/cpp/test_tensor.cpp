@@ -56,6 +56,13 @@ TEST(DType, names_round_trip_and_unknown_ones_are_listed) {
             "dtype must be one of float32, float64, int64, uint8, got \"float16\"");
 }
 
+TEST(DType, a_number_that_is_none_is_an_error) {
+  const auto none = static_cast<DType>(99);
+  EXPECT_NE(message_of<TypeMismatch>([&] { name_of(none); }).find("got number 99"), std::string::npos);
+  EXPECT_THROW(size_of(none), TypeMismatch);
+  EXPECT_THROW(Tensor(Shape{3}, none), TypeMismatch);
+}
+
 TEST(Tensor, is_zeroed_and_aligned) {
   for (std::int64_t size : {1, 3, 16, 1000, 1 << 20}) {
     Tensor tensor(Shape{size}, DType::float64);

@@ -273,3 +273,28 @@ def test_resets_start_a_new_sequence_inside(x):
     second, end = net.forward(x[2:])
     np.testing.assert_allclose(y, np.concatenate([first, second]), rtol=1e-12)
     np.testing.assert_allclose(state.flat, end.flat, rtol=1e-12)
+
+
+def test_steps_that_cannot_be_counted_are_refused():
+    net = ie.Network([ie.nn.IndRNN(3)], input_size=2)
+    state = net.initial_state(1)
+    state.steps = 2**63 - 2
+    x = np.zeros((1, 1, 2), np.float32)
+    net.step(x[0], state)
+    assert state.steps == 2**63 - 1
+    with pytest.raises(ValueError, match=r"\[step\] state must have so many steps that 1 more"):
+        net.step(x[0], state)
+    with pytest.raises(ValueError, match=r"\[forward\] state must have so many steps"):
+        net.forward(x, state)
+    assert state.steps == 2**63 - 1
+
+
+def test_switches_are_true_or_false():
+    net = ie.Network([ie.nn.IndRNN(3)], input_size=2)
+    x = np.zeros((1, 1, 2), np.float32)
+    for arguments in ({"training": "yes"}, {"training": None}, {"keep": "x"}):
+        with pytest.raises(TypeError, match=r"\[forward\] .* must be True or False, got "):
+            net.forward(x, **arguments)
+    y, _ = net.forward(x, training=np.True_)
+    with pytest.raises(TypeError, match=r"\[backward\] input_gradient must be True or False"):
+        net.backward(y, input_gradient="n")

@@ -110,6 +110,45 @@ class TestOverlap:
         with pytest.raises(ValueError, match="parameters"):
             net.forward(np.zeros((1, 2, 2)), out=net.parameters.reshape(1, 2, 2))
 
+    def test_out_over_anything_else_that_is_read_or_kept_is_refused(self):
+        layers = [ie.nn.Linear(8), ie.nn.BatchNorm(), ie.nn.Recurrence()]
+        net = ie.Network(layers, input_size=3, dtype="float64")
+        steps, batch = 2, 4
+        x, state = np.ones((steps, batch, 3)), net.initial_state(batch)
+        memory = np.zeros((steps, batch, 8))
+        resets = memory.reshape(-1).view(bool)[: steps * batch].reshape(steps, batch)
+        lengths = memory.reshape(-1).view(np.int64)[:batch]
+        for name, arguments in (("resets", {"resets": resets}), ("lengths", {"lengths": lengths})):
+            with pytest.raises(ValueError, match=rf"\[forward\] out must not share .* {name}"):
+                net.forward(x, out=memory, **arguments)
+        kept = {
+            "the state": (state.flat.reshape(1, batch, 8), {"state": state}),
+            "gradients": (net.gradients[:32].reshape(1, batch, 8), {}),
+            "running statistics": (net.named_buffers()["1.running_var"].reshape(1, 1, 8), {}),
+        }
+        for name, (out, arguments) in kept.items():
+            before = out.copy()
+            with pytest.raises(ValueError, match=rf"\[forward\] out must not share .* {name}"):
+                net.forward(x[:1, : out.shape[1]], out=out, **arguments)
+            with pytest.raises(ValueError, match=rf"\[step\] out must not share .* {name}"):
+                net.step(x[0, : out.shape[1]], out=out[0], **arguments)
+            np.testing.assert_array_equal(out, before)
+
+    def test_gradients_of_losses_may_not_lie_over_targets_or_masks(self):
+        logits = np.ones((1000, 4), np.float32)
+        out = np.zeros_like(logits)
+        targets = out.reshape(-1).view(np.int64)[:1000]
+        mask = out.reshape(-1).view(bool)[:1000]
+        with pytest.raises(ValueError, match="out must not share memory with targets"):
+            ie.losses.softmax_cross_entropy(logits, targets, out=out)
+        for loss, wanted in (
+            (ie.losses.softmax_cross_entropy, np.zeros(1000, np.int64)),
+            (ie.losses.mean_squared_error, np.ones_like(logits)),
+        ):
+            with pytest.raises(ValueError, match="out must not share memory with mask"):
+                loss(logits, wanted, mask=mask, out=out)
+        assert not out.any()
+
     def test_the_recurrence_may_run_in_place_but_not_shifted(self):
         arguments = calls()["indrnn_forward"].arguments
         expected = ie.ops.indrnn_forward(**arguments)

@@ -81,7 +81,8 @@ struct ForwardOptions {
   ConstTensorView resets{};   // uint8 [T, B]; where not 0 the state is zero before that step; empty: none
 };
 
-// One network may be used by one thread at a time; different networks run in parallel.
+// One network may be used by one thread at a time; different networks run in parallel. One that was moved from may only be
+// assigned to or destroyed. Arrays that a call writes overlap none that it reads.
 // Parameters, gradients and buffers of a network on another device than the CPU lie in that device's memory.
 class INDRNN_API Network {
  public:

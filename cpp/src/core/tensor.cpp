@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -28,6 +29,13 @@ constexpr DTypeInfo dtypes[] = {
     {DType::int64, "int64", 8},
     {DType::uint8, "uint8", 1},
 };
+
+const DTypeInfo& info_of(DType dtype) {
+  const auto index = static_cast<std::size_t>(dtype);
+  if (index < std::size(dtypes)) return dtypes[index];
+  throw TypeMismatch("DType must be one of those that indrnn/tensor.hpp names, got number " +
+                     std::to_string(index));
+}
 
 // Whether the product of the sizes fits; 0 if any size is 0, whatever the others are.
 bool count_elements(const Shape& shape, std::int64_t& count) {
@@ -72,9 +80,9 @@ void* allocate_zeroed(std::size_t bytes) {
 
 }  // namespace
 
-std::size_t size_of(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)].size; }
+std::size_t size_of(DType dtype) { return info_of(dtype).size; }
 
-const char* name_of(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)].name; }
+const char* name_of(DType dtype) { return info_of(dtype).name; }
 
 DType dtype_from_name(const std::string& name) {
   std::string known;

@@ -1,5 +1,7 @@
 #include "plan/call_checks.hpp"
 
+#include <limits>
+
 #include "core/check.hpp"
 
 namespace indrnn {
@@ -82,6 +84,12 @@ void check_state(const char* operation, const char* argument, const Graph& graph
     fail(operation, argument, "have the entries " + entry_names(graph.states), entry_names(state.entries));
   }
   check_shape(operation, argument, state.flat, {elements});
+}
+
+void check_steps(const char* operation, const StateReference& state, std::int64_t time_steps) {
+  if (*state.steps <= std::numeric_limits<std::int64_t>::max() - time_steps) return;
+  fail(operation, "state", "have so many steps that " + std::to_string(time_steps) + " more can be counted",
+       "one with steps = " + std::to_string(*state.steps));
 }
 
 void check_recompute(const Graph& graph, Mode mode) {

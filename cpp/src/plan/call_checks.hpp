@@ -41,6 +41,9 @@ struct StateReference {
 void check_state(const char* operation, const char* argument, const Graph& graph, DType dtype,
                  const StateReference& state, std::int64_t batch);
 
+// The count of steps has room for these.
+void check_steps(const char* operation, const StateReference& state, std::int64_t time_steps);
+
 // Running a window of time again needs nothing from outside the window.
 void check_recompute(const Graph& graph, Mode mode);
 

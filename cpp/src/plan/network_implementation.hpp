@@ -66,7 +66,10 @@ struct Network::Implementation {
     check_input("forward", graph, options.dtype, x, false);
     const std::int64_t time_steps = x.shape[0], batch = x.shape[1];
     check_view("forward", "y", y, options.dtype, sequence_shape(time_steps, batch, output()));
-    if (state) check_state("forward", "state", graph, options.dtype, *state, batch);
+    if (state) {
+      check_state("forward", "state", graph, options.dtype, *state, batch);
+      check_steps("forward", *state, time_steps);
+    }
     if (call.lengths.given()) check_view("forward", "lengths", call.lengths, DType::int64, {batch}, "[B]");
     const bool lengths_readable = can_read(call.lengths.data);
     if (lengths_readable) check_lengths("forward", call.lengths, time_steps, batch);
@@ -129,6 +132,7 @@ struct Network::Implementation {
     const std::int64_t batch = x.shape[0];
     check_view("step", "y", y, options.dtype, {batch, output().features}, "[B, O]");
     check_state("step", "state", graph, options.dtype, state, batch);
+    check_steps("step", state, 1);
     if (can_read(x.data)) check_indices("step", graph, x, nullptr);
     check_reads_forward("step", graph, "is");
     executor->forward({.mode = {},
