@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import indrnn_engine as ie
+from indrnn_engine.export import layers as lowering_module
 from indrnn_engine.training.presets import PRESETS
 
 onnx = pytest.importorskip("onnx")
@@ -78,7 +79,7 @@ class Exported:
 
 
 def close(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
-    scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
+    scale = float(np.abs(ours).max(initial=0.0))
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=tolerance * scale)
 
 
@@ -113,11 +114,50 @@ def test_lengths_are_the_same_in_onnxruntime(tmp_path, name, widest_rnn):
     check(net, exported, inputs(net), np.array([T, 1, 5, T - 1]))
 
 
-@pytest.mark.parametrize("name", ["relu", "last_step", "mean", "difference", "dense"])
-def test_an_empty_sequence_is_the_same_in_onnxruntime(tmp_path, name):
+@pytest.mark.parametrize("widest_rnn", [0, 512], ids=["scan", "rnn"])
+@pytest.mark.parametrize("name", CASES)
+def test_an_empty_sequence_is_the_same_in_onnxruntime(tmp_path, name, widest_rnn):
     net = network(CASES[name])
-    exported = Exported(net, tmp_path / "model.onnx", lengths=True, widest_rnn=0)
-    check(net, exported, inputs(net), np.array([T, 0, 5, 0]))
+    path = tmp_path / "model.onnx"
+    exported = Exported(net, path, lengths=True, widest_rnn=widest_rnn)
+    for lengths in ([T, 0, 5, 0], [0, T, 0, 1], [0, 0, 0, 0]):
+        check(net, exported, inputs(net), np.array(lengths))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_empty_sequence_keeps_its_state_in_onnxruntime(tmp_path, name):
+    net = network(CASES[name])
+    exported = Exported(net, tmp_path / "model.onnx", lengths=True)
+    x = inputs(net)
+    _, before = net.forward(x)
+    for lengths in ([T, 0, 5, 0], [0, 0, 0, 0]):
+        _, state = net.forward(x, before, lengths=np.array(lengths))
+        _, got_state = exported(x, before, np.array(lengths))
+        for entry in state:
+            empty = np.array(lengths) == 0
+            np.testing.assert_array_equal(got_state[entry][empty], before[entry][empty])
+            close(state[entry], got_state[entry])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
+def test_small_values_are_as_accurate_in_onnxruntime(tmp_path, activation, dtype, tolerance):
+    net = network([nn.IndRNN(16, activation, bias=False)], dtype)
+    exported = Exported(net, tmp_path / "model.onnx")
+    for scale in (1, 1e-2, 1e-4, 1e-6):
+        x = inputs(net, 60) * net.dtype.type(scale)
+        y, state = net.forward(x)
+        got, got_state = exported(x)
+        for ours, theirs in ((y, got), (state["0.hidden"], got_state["0.hidden"])):
+            assert np.abs(theirs - ours).max() <= tolerance * np.abs(ours).max()
+
+
+def test_small_embeddings_are_as_accurate_in_onnxruntime(tmp_path):
+    layers = [nn.Embedding(9, 6), nn.IndRNN(16, "tanh"), nn.LastStep(), nn.Linear(5)]
+    net = ie.Network(layers, seed=1)  # as initialised: embeddings of 0.01
+    y, _ = net.forward(inputs(net))
+    got, _ = Exported(net, tmp_path / "model.onnx")(inputs(net))
+    assert np.abs(got - y).max() <= 1e-5 * np.abs(y).max()
 
 
 @pytest.mark.parametrize("name", ["norm_before", "residual", "both_ways", "step_norm"])
@@ -175,3 +215,28 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install \"indrnn_engine\[export\]\""):
         ie.export.to_onnx(network(CASES["relu"]), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.IndRNN(7), nn.LayerNorm()], r"layer 1 \(LayerNorm\)"),
+        (
+            [nn.Linear(5), nn.Bidirectional([nn.Residual([nn.LayerNorm()])])],
+            r"layer 1\.forward\.0\.0 \(LayerNorm\)",
+        ),
+    ],
+    ids=["plain", "nested"],
+)
+def test_a_layer_without_a_form_is_named(monkeypatch, tmp_path, layers, message):
+    make = lowering_module.Lowering.__init__
+
+    def make_without_layer_norms(self: Any, *arguments: Any) -> None:
+        make(self, *arguments)
+        del self.table[nn.LayerNorm]
+
+    monkeypatch.setattr(lowering_module.Lowering, "__init__", make_without_layer_norms)
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match=rf"^\[to_onnx\] {message} has no ONNX form$"):
+        ie.export.to_onnx(network(layers), path)
+    assert not path.exists()

@@ -76,7 +76,10 @@ class Lowering:
     def layers(self, layers: Sequence[nn.Layer], x: Value, prefix: str = "") -> Value:
         """Lower layers one after the other."""
         for index, layer in enumerate(layers):
-            x = self.table[type(layer)](layer, x, f"{prefix}{index}")
+            path, kind = f"{prefix}{index}", type(layer)
+            if kind not in self.table:
+                raise ValueError(f"[to_onnx] layer {path} ({kind.__name__}) has no ONNX form")
+            x = self.table[kind](layer, x, path)
         return x
 
     def array(self, name: str) -> NDArray[np.float64]:
@@ -178,14 +181,24 @@ class Lowering:
         u = self.array(f"{path}.weight_hh")
         wide = x.features > self.widest_rnn or self.graph.dtype != np.float32
         held_back = x.weight is not None and x.scale is None
-        if wide or layer.zoneout > 0 or not held_back:
+        # onnxruntime's RNN is off by some 1e-7 in a tanh, however small that is itself.
+        inexact = layer.activation == "tanh"
+        if wide or inexact or layer.zoneout > 0 or not held_back:
             x = self.settled(x)
             mask = None if self.lengths is None else self.valid()
             name, final = scan(self.graph, layer, x, u, self.states[entry], mask)
         else:
             name, final = rnn(self.graph, layer, x, u, self.states[entry], self.lengths)
+            final = self.kept(final, self.states[entry])  # RNN's is zero for a length of 0
         self.final_states[entry] = final
         return Value(name, x.features)
+
+    def kept(self, final: str, state: str) -> str:
+        """Return a final state [B, F] that is the one given for a length of 0."""
+        if self.lengths is None:
+            return final
+        some = self.graph.node("Cast", self.some_steps(), to=int(self.graph.onnx.TensorProto.BOOL))
+        return str(self.graph.node("Where", some, final, state))
 
     def _last_of(self, name: str) -> str:
         """Take the last real step of a sequence, [B, F]; zero for a length of 0."""
@@ -241,10 +254,7 @@ class Lowering:
         last = self._last_of(x.name)
         ones = graph.node("Add", graph.node("Mul", had_one, graph.constant(0)), graph.constant(1))
         final = graph.node("Concat", last, ones, axis=1)
-        if self.lengths is not None:
-            some = graph.node("Cast", self.some_steps(), to=int(self.graph.onnx.TensorProto.BOOL))
-            final = graph.node("Where", some, final, state)
-        self.final_states[entry] = final
+        self.final_states[entry] = self.kept(final, state)
         return Value(name, features)
 
     # Containers

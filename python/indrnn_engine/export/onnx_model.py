@@ -54,6 +54,8 @@ def to_onnx(
         Whether sequences may end early, with the meaning of `Network.forward`.
     widest_rnn : int
         Recurrences up to this width use the RNN operator with a diagonal matrix, wider ones Scan.
+        Scan also where RNN cannot be used: with tanh, which onnxruntime's RNN computes with too
+        few digits, with zoneout, in float64, and without a product before the recurrence.
 
     Raises
     ------
@@ -61,6 +63,8 @@ def to_onnx(
         The package onnx is not installed.
     OSError
         The file cannot be written.
+    ValueError
+        A layer has no ONNX form.
 
     Examples
     --------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rnn", "scan"]
 
-_OF_RNN = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "identity": "Affine"}
+_OF_RNN = {"relu": "Relu", "sigmoid": "Sigmoid", "identity": "Affine"}
 _NODES = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
@@ -29,7 +29,8 @@ def rnn(
 ) -> tuple[str, str]:
     """Use the RNN operator: the held back product is its W, and R is diagonal.
 
-    R costs H * H multiplications a step where H would do, but the loop is one call.
+    R costs H * H multiplications a step where H would do, but the loop is one call. The final
+    state of a sequence without steps is zero in onnxruntime, whatever the state given.
     """
     assert x.weight is not None
     assert x.bias is not None
