@@ -27,7 +27,11 @@ function(indrnn_blas_from_scipy folder)
 endfunction()
 
 function(indrnn_blas_from_system)
-  find_package(BLAS REQUIRED)
+  find_package(BLAS QUIET)
+  if(NOT BLAS_FOUND)
+    message(FATAL_ERROR "No BLAS was found: install one with its development files (Debian: libopenblas-dev) or the "
+                        "Python package scipy-openblas32, or set INDRNN_SCIPY_OPENBLAS_DIR to that package's folder.")
+  endif()
   # Debian's and Fedora's OpenBLAS keep cblas.h in folders of their own.
   find_path(INDRNN_CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread cblas flexiblas)
   if(NOT INDRNN_CBLAS_INCLUDE_DIR)

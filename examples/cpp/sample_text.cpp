@@ -1,6 +1,7 @@
 // Writes text, character by character, with a network that predicts the next one from indices.
 //   sample_text model.safetensors [characters] [temperature] [seed]
-// The file's metadata say which characters the indices stand for: net.save(path, {"alphabet": "abc..."}) in Python.
+// The file's metadata say which characters the indices stand for: `indrnn train text` writes them, and so does
+// net.save(path, {"alphabet": "abc..."}) in Python.
 #include <indrnn/indrnn.hpp>
 
 #include <cmath>
@@ -18,8 +19,28 @@ std::int64_t draw(const std::vector<float>& logits, double temperature, std::mt1
   return std::discrete_distribution<std::int64_t>(weights.begin(), weights.end())(random);
 }
 
+// The characters of a text in UTF-8, of one to four bytes each.
+std::vector<std::string> characters_of(const std::string& text) {
+  std::vector<std::string> characters;
+  for (const char byte : text) {
+    const bool goes_on = (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+    if (goes_on && !characters.empty()) {
+      characters.back() += byte;
+    } else {
+      characters.emplace_back(1, byte);
+    }
+  }
+  return characters;
+}
+
 int sample(const char* path, long characters, double temperature, unsigned long seed) {
-  const std::string alphabet = indrnn::read_metadata(path)["alphabet"];
+  const std::vector<std::string> alphabet = characters_of(indrnn::read_metadata(path)["alphabet"]);
+  if (alphabet.empty()) {
+    std::fprintf(stderr,
+                 "error: %s must have the metadata alphabet, the characters that its indices stand for\n",
+                 path);
+    return 2;
+  }
   const indrnn::Model model = indrnn::Model::load(path);
   if (!model.takes_indices() || model.output_size() != static_cast<std::int64_t>(alphabet.size())) {
     std::fprintf(stderr, "error: %s must predict the %zu characters of its alphabet from indices\n", path,
@@ -33,7 +54,7 @@ int sample(const char* path, long characters, double temperature, unsigned long 
   for (long i = 0; i < characters; ++i) {
     session.step({&index, {1}}, {logits.data(), {1, model.output_size()}});
     index = draw(logits, temperature, random);
-    std::putchar(alphabet[static_cast<std::size_t>(index)]);
+    std::fputs(alphabet[static_cast<std::size_t>(index)].c_str(), stdout);
   }
   std::putchar('\n');
   return 0;

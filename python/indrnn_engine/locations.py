@@ -1,6 +1,7 @@
 """Where the C++ library, its headers and its CMake package lie inside the installed package.
 
-`python -m indrnn_engine --cmake-dir` prints :func:`cmake_dir` for use in a C++ build:
+`python -m indrnn_engine --cmake-dir` prints :func:`cmake_dir` for use in a C++ build, and
+`--pkgconfig-dir` prints :func:`pkgconfig_dir`:
 
     cmake -S . -B build -Dindrnn_engine_DIR="$(python -m indrnn_engine --cmake-dir)"
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from . import _core
 
-__all__ = ["cmake_dir", "include_dir", "library_dir"]
+__all__ = ["cmake_dir", "include_dir", "library_dir", "pkgconfig_dir"]
 
 
 def _prefix() -> Path:
@@ -55,3 +56,15 @@ def library_dir() -> Path:
     True
     """
     return _prefix() / "lib"
+
+
+def pkgconfig_dir() -> Path:
+    """Folder of ``indrnn_engine.pc``: belongs into ``PKG_CONFIG_PATH``.
+
+    Examples
+    --------
+    >>> from indrnn_engine import locations
+    >>> (locations.pkgconfig_dir() / "indrnn_engine.pc").exists()
+    True
+    """
+    return library_dir() / "pkgconfig"

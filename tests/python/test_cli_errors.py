@@ -25,7 +25,8 @@ ADDING = ["train", "adding", "--time-steps", "8", "--steps", "3", *SMALL]
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file and folder."""
+    return {str(p): p.read_bytes() if p.is_file() else b"" for p in folder.rglob("*")}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ie.Network([ie.nn.IndRNN(3), ie.nn.LastStep()], input_size=2).save(folder / "own.safetensors")
     (folder / "cut.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:900])
     (folder / "text.txt").write_text("some text " * 50)
+    arguments = ["train", "text", str(folder / "text.txt"), "--batch-size", "2", "--steps", "1"]
+    result = CliRunner().invoke(app, [*arguments, *SMALL, "--run-dir", str(folder / "text")])
+    assert result.exit_code == 0, result.output
+    (folder / "text" / "best.safetensors").rename(folder / "text.safetensors")
     (folder / "binary.txt").write_bytes(b"\xff\xfe\x00")
     (folder / "garbage.npz").write_bytes(b"garbage")
     np.savez(folder / "no_x.npz", y=np.zeros(3))
@@ -89,6 +94,23 @@ TRAIN_ERRORS = {
     "bad magnitude": (["adding", "--magnitude", "0"], "magnitude must be above 0"),
     "bad threads": (["adding", "--threads", "0"], "got 0"),
     "bad fraction": (["digits", "--validation-fraction", "1"], "validation_fraction must be in"),
+    "folder of seeds": (
+        ["adding", "--seeds", "2", "--run-dir", "runs/adding-1"],
+        "continue a run with: indrnn train --resume runs/adding-1",
+    ),
+    "seeds without data": (["text", "nope.txt", "--seeds", "2", "-q"], "nope.txt: No such file"),
+    "seeds in an empty folder": (
+        ["text", "nope.txt", "--seeds", "2", "-q", "--run-dir", "empty"],
+        "nope.txt: No such file",
+    ),
+    "unknown field": (
+        ["--recipe", "smnist-dense", "--data-dir", "nope", "--set", "options.depth=3"],
+        "architecture dense has no option 'depth'",
+    ),
+    "unknown architecture": (
+        ["mnist", "--data-dir", "nope", "--set", "model.architecture=square"],
+        "architecture must be one of",
+    ),
     "occupied folder": (["adding", "--run-dir", "runs/adding-1"], "must be a new or empty folder"),
     "folder is a file": (["adding", "--run-dir", "text.txt"], "must be a new or empty folder"),
     "no run to resume": (["--resume", "nope"], "must be a run folder"),
@@ -106,6 +128,10 @@ USE_ERRORS = {
     "weights of a file": (["info", "model.safetensors", "--weights", "last"], "run folder only"),
     "model of unknown data": (["evaluate", "own.safetensors"], "does not say what data"),
     "data of adding": (["evaluate", "model.safetensors", "--data", "x"], "takes no --data"),
+    "data that are not there": (
+        ["evaluate", "text.safetensors", "--data", "nope"],
+        "--data must be an existing file or folder, got nope",
+    ),
     "truncated model": (["info", "cut.safetensors"], "cut.safetensors"),
     "model is an npz": (["info", "garbage.npz"], "garbage.npz"),
     "model is text": (["predict", "text.txt", "good.npz"], "text.txt"),
@@ -168,6 +194,21 @@ def test_unknown_symbol_of_a_prompt_is_named(
     result = CliRunner().invoke(app, ["sample", "runs/text-1", "--prompt", prompt])
     assert result.exit_code == 2
     assert f"{prompt[0]!r} is not among the 2 known symbols" in result.stderr
+
+
+def test_seeds_that_could_not_start_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "text", "text.txt", "--seeds", "2", "--steps", "1", "--batch-size", "2"]
+    for folder in ([], ["--run-dir", "many"]):
+        result = CliRunner().invoke(app, [*arguments, *SMALL, *folder])
+        assert result.exit_code == 2
+        assert not list(tmp_path.iterdir())
+    (tmp_path / "text.txt").write_text("ab" * 400)
+    result = CliRunner().invoke(app, [*arguments, *SMALL, "--run-dir", "many"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "many" / "summary.json").is_file()
 
 
 def test_divergence_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import indrnn_engine as ie
+from indrnn_engine import locations
 from indrnn_engine.training import RunFolder
 
 pytest.importorskip("typer")
@@ -141,6 +143,29 @@ def test_missing_package_is_named_with_its_remedy(
     assert result.stderr.count("\n") == 1
     assert 'not installed; run: pip install "indrnn_engine[cli]"' in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", ["typer", "nothing_of_this_name"])
+@pytest.mark.parametrize("kind", ["cmake", "pkgconfig"])
+def test_folders_for_other_builds_are_printed(tmp_path: Path, module: str, kind: str) -> None:
+    result = without(module, f"--{kind}-dir", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    folder = getattr(locations, f"{kind}_dir")()
+    assert result.stdout == f"{folder}\n"
+    assert call(f"--{kind}-dir").stdout == result.stdout
+
+
+def test_help_has_no_lines_broken_in_the_middle() -> None:
+    environment = {**os.environ, "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
+    for command in ("predict", "info", "report", "recipes", "export", "convert"):
+        text = call(command, "--help", env=environment).stdout
+        prose = [line.strip() for line in text.partition("╭")[0].splitlines() if line.strip()]
+        assert len(prose) >= 3, text
+        for line, following in itertools.pairwise(prose[1:]):  # the first one is the usage
+            assert line.endswith(".") or len(line) + len(following.split()[0]) > 190, text
+    text = call("--help", env=environment).stdout
+    assert "--cmake-dir" in text
+    assert "--pkgconfig-dir" in text
 
 
 @pytest.mark.parametrize("module", ["matplotlib.figure", "tensorboardX"])

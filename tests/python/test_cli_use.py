@@ -131,6 +131,13 @@ def test_sample_writes_text_of_the_asked_length(folder: Path) -> None:
     assert other != output
 
 
+def test_models_of_characters_say_their_alphabet(folder: Path) -> None:
+    for file in ("best.safetensors", "last.safetensors"):
+        metadata = ie.files.read_metadata(folder / "text" / file)
+        assert metadata["alphabet"] == "".join(sorted(set("hello world, ")))
+    assert "alphabet" not in ie.files.read_metadata(folder / "adding" / "best.safetensors")
+
+
 def test_coldest_sample_has_no_chance(folder: Path) -> None:
     first, second = (
         indrnn("sample", folder / "text", "-n", 20, "-t", 0, "--seed", seed) for seed in (1, 2)

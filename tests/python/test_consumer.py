@@ -85,6 +85,26 @@ def check_examples(examples: Path, folder: Path) -> None:
     assert text != command(examples / "sample_text", model, "50", "0.5", "8")
 
 
+def check_sampling(examples: Path, folder: Path) -> None:
+    """sample_text writes with what `indrnn train text` trained, and says what other models lack."""
+    (folder / "text.txt").write_text("über den Fluß, " * 60, encoding="utf-8")
+    run = folder / "run"
+    small = ["--layers", "1", "--hidden-size", "8", "--batch-size", "4", "--steps", "3"]
+    options = [*small, "--no-tensorboard", "--quiet", "--run-dir", run]
+    command(sys.executable, "-m", "indrnn_engine", "train", "text", folder / "text.txt", *options)
+    for name in ("best", "last"):
+        text = command(examples / "sample_text", run / f"{name}.safetensors", "50")
+        assert len(text) == 51
+        assert set(text) <= set("über den Fluß, \n")
+    other = folder / "other.safetensors"
+    ie.Network([ie.nn.Embedding(4, 8), ie.nn.Linear(4)]).save(other)
+    done = subprocess.run(
+        [examples / "sample_text", other], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "other.safetensors must have the metadata alphabet" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def engine_build() -> Path:
     """The build of the engine that scripts/test.sh made; built here when pytest runs alone."""
@@ -124,6 +144,21 @@ def test_python_package_gives_cmake_its_library_and_trains(tmp_path: Path) -> No
     assert library_dir in command("ldd", examples / "train_adding")
     check_programs(examples)
     check_examples(examples, tmp_path)
+    check_sampling(examples, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="pkg-config is not installed")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="c++ is not installed")
+def test_pkg_config_finds_the_library_of_the_python_package(tmp_path: Path) -> None:
+    folder = command(sys.executable, "-m", "indrnn_engine", "--pkgconfig-dir").strip()
+    program = tmp_path / "train_adding"
+    lines = (  # as docs/building.md has them
+        f'export PKG_CONFIG_PATH="{folder}"; c++ -std=c++20 "$0" -o "$1" '
+        "$(pkg-config --cflags --libs indrnn_engine) "
+        "-Wl,-rpath,$(pkg-config --variable=libdir indrnn_engine)"
+    )
+    command("sh", "-c", lines, ROOT / "examples" / "cpp" / "train_adding.cpp", program)
+    assert "reached" in command(program)
 
 
 def test_add_subdirectory_builds_the_engine_within_the_application() -> None:

@@ -163,3 +163,17 @@ def test_missing_file_is_named(folder: Path) -> None:
     (folder / LABELS).unlink()
     with pytest.raises(FileNotFoundError, match=r"must hold train-labels-idx1-ubyte.gz or"):
         ie.data.mnist.load(data_dir=folder)
+
+
+def test_failed_download_says_how_every_command_takes_the_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pooch = pytest.importorskip("pooch")
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(pooch.Pooch, "fetch", unreachable)
+    remedy = "can be given: data_dir, --data-dir of `indrnn train`, --data of `indrnn evaluate`"
+    with pytest.raises(OSError, match=f"cannot download from .* {remedy}"):
+        ie.data.mnist.load()

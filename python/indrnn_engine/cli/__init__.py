@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..distributed.supervisor import supervise
+from .folders import FLAGS, print_folder
 
 __all__ = ["main"]
 
@@ -12,7 +13,13 @@ PACKAGES = ("typer", "rich", "click", "shellingham")
 
 
 def main() -> None:
-    """Run the command line; without its packages it says how to install them and exits with 2."""
+    """Run the command line; without its packages it says how to install them and exits with 2.
+
+    The folders for other builds are printed without them.
+    """
+    if len(sys.argv) == 2 and sys.argv[1] in FLAGS:
+        print_folder(sys.argv[1])
+        return
     try:
         from .app import app
     except ModuleNotFoundError as error:

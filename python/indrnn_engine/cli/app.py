@@ -1,11 +1,14 @@
 """The application that all commands hang on."""
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from .errors import ErrorGroup
 from .exchange import convert, export
+from .folders import print_folder
 from .inspect import evaluate, info
 from .plot import plot
 from .recipes import recipes
@@ -24,18 +27,28 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train, name="train")
-app.command(epilog="Example:  indrnn evaluate runs/digits-1")(evaluate)
-app.command(epilog="Example:  indrnn predict runs/arrays-1 new.npz --output predictions.csv")(
-    predict
-)
-app.command(epilog='Example:  indrnn sample runs/text-1 --prompt "ROMEO:" --length 500')(sample)
-app.command(epilog="Example:  indrnn info runs/digits-1")(info)
-app.command(epilog="Example:  indrnn report runs/digits-1")(report)
-app.command(epilog="Example:  indrnn compare runs/digits-1 runs/digits-2")(compare)
-app.command(epilog="Example:  indrnn recipes smnist-plain6")(recipes)
-app.command(epilog="Example:  indrnn export runs/digits-1 digits.onnx --lengths")(export)
-app.command(epilog="Example:  indrnn convert authors.pt model.safetensors")(convert)
-app.command(epilog="Example:  indrnn plot runs/digits-1 -o memory.png")(plot)
+EXAMPLES: dict[Callable[..., None], str] = {
+    evaluate: "evaluate runs/digits-1",
+    predict: "predict runs/arrays-1 new.npz --output predictions.csv",
+    sample: 'sample runs/text-1 --prompt "ROMEO:" --length 500',
+    info: "info runs/digits-1",
+    report: "report runs/digits-1",
+    compare: "compare runs/digits-1 runs/digits-2",
+    recipes: "recipes smnist-plain6",
+    export: "export runs/digits-1 digits.onnx --lengths",
+    convert: "convert authors.pt model.safetensors",
+    plot: "plot runs/digits-1 -o memory.png",
+}
+
+
+def prose(function: Callable[..., None]) -> str:
+    """Give the docstring with each paragraph on one line: the terminal's width breaks it."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+for _command, _example in EXAMPLES.items():
+    app.command(help=prose(_command), epilog=f"Example:  indrnn {_example}")(_command)
 
 
 def show_version(wanted: bool) -> None:
@@ -47,11 +60,43 @@ def show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def show_cmake_dir(wanted: bool) -> None:
+    """Print the folder of the CMake package and leave."""
+    if wanted:
+        print_folder("--cmake-dir")
+        raise typer.Exit
+
+
+def show_pkgconfig_dir(wanted: bool) -> None:
+    """Print the folder of the pkg-config file and leave."""
+    if wanted:
+        print_folder("--pkgconfig-dir")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
+    ] = False,
+    cmake_dir: Annotated[
+        bool,
+        typer.Option(
+            "--cmake-dir",
+            help="Print the folder of the CMake package, for C++ projects.",
+            callback=show_cmake_dir,
+            is_eager=True,
+        ),
+    ] = False,
+    pkgconfig_dir: Annotated[
+        bool,
+        typer.Option(
+            "--pkgconfig-dir",
+            help="Print the folder of the pkg-config file, for C++ projects.",
+            callback=show_pkgconfig_dir,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Train and use Independently Recurrent Neural Networks (IndRNN)."""

@@ -80,6 +80,10 @@ def evaluate(
         places = [name for name in ("data_dir", "path") if name in known]
         if not places:
             raise ValueError(f"[evaluate] {experiment.source} takes no --data")
+        if not data.exists():
+            raise FileNotFoundError(
+                f"[evaluate] --data must be an existing file or folder, got {data}"
+            )
         experiment.data[places[0]] = str(data)
     net = indrnn_engine.Network.load(path)
     loaded = experiment.load_data()

@@ -279,7 +279,12 @@ def make_command(preset: Experiment, recipe: Recipe | None = None) -> Callable[.
                 )
             )
             say(console, f"{seeds} seeds           {series.path}", quiet)
-            run_series(series, console, ranks, quiet=quiet)
+            try:
+                run_series(series, console, ranks, quiet=quiet)
+            except BaseException:
+                if ranks.is_first:
+                    series.remove_unstarted()
+                raise
             return
         with preparing(console, quiet=quiet) as progress:
             trainer = new_run(

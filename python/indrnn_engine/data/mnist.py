@@ -44,7 +44,8 @@ def download() -> Path:
     except Exception as error:  # requests has a zoo of its own for "no network"
         raise OSError(
             f"[mnist] cannot download from {URL} ({type(error).__name__}); "
-            "give the folder of the IDX files with --data-dir"
+            "a folder with the four IDX files can be given: data_dir, --data-dir of "
+            "`indrnn train`, --data of `indrnn evaluate`"
         ) from error
     return folder
 

@@ -104,6 +104,20 @@ class Experiment:
         fields["training"] = TrainingConfig.from_dict(fields["training"])
         return cls(**fields)
 
+    def check_names(self) -> Callable[..., Data]:
+        """Check source, architecture and the names of their options; gives the source's `load`.
+
+        None of it needs the data, which may have to be downloaded first.
+
+        Raises
+        ------
+        ValueError
+        """
+        load: Callable[..., Data] = _look_up(SOURCES, self.source, "source")
+        _check_arguments(load, self.data, f"data of {self.source}")
+        _architecture_of(self.model)
+        return load
+
     def load_data(self, progress: Callable[[int, int], None] | None = None) -> Data:
         """Load the data.
 
@@ -115,15 +129,13 @@ class Experiment:
         Raises
         ------
         ValueError, OSError
-            Unknown source or option, or whatever the source finds wrong.
+            Unknown source, architecture or option, or whatever the source finds wrong.
         """
-        load = _look_up(SOURCES, self.source, "source")
-        _check_arguments(load, self.data, f"data of {self.source}")
+        load = self.check_names()
         extra: dict[str, Any] = {"seed": self.training.seed, "dtype": self.model.dtype}
         if progress is not None and "progress" in inspect.signature(load).parameters:
             extra["progress"] = progress
-        data: Data = load(**self.data, **extra)
-        return data
+        return load(**self.data, **extra)
 
     def make_network(self, data: Data) -> Network:
         """Make the network for these data, its weights drawn by the seed.
@@ -160,8 +172,7 @@ def layers_for(model: ModelConfig, data: Data) -> tuple[list[Layer], float]:
     ValueError
         Unknown architecture or option, or an impossible value.
     """
-    architecture = _look_up(ARCHITECTURES, model.architecture, "architecture")
-    _check_arguments(architecture, model.options, f"architecture {model.architecture}")
+    architecture = _architecture_of(model)
     options = dict(model.options)
     bound = options.get("bound")
     if bound is None:
@@ -184,6 +195,14 @@ def environment() -> dict[str, Any]:
         "instruction_set": indrnn_engine.instruction_set(),
         "threads": indrnn_engine.num_threads(),
     }
+
+
+def _architecture_of(model: ModelConfig) -> Callable[..., list[Layer]]:
+    architecture: Callable[..., list[Layer]] = _look_up(
+        ARCHITECTURES, model.architecture, "architecture"
+    )
+    _check_arguments(architecture, model.options, f"architecture {model.architecture}")
+    return architecture
 
 
 def _look_up(table: Mapping[str, Any], name: str, what: str) -> Any:

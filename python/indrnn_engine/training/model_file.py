@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["describe_data", "read_description"]
 
 KEY = "training"
+ALPHABET = "alphabet"
+"""Of models of characters: those that the indices stand for, as a text of its own, so that a
+program needs no more than that to read or write with the model."""
 
 
 def describe_data(data: Data, experiment: dict[str, Any] | None, step: int) -> dict[str, str]:
-    """Give the metadata for `Network.save`: the data, how they are scaled, the experiment."""
+    """Give the metadata for `Network.save`: the data, how they are scaled, the experiment.
+
+    That is JSON under one key; models of characters have their alphabet beside it.
+    """
     description = {
         "source": data.name,
         "kind": data.kind,
@@ -28,7 +34,11 @@ def describe_data(data: Data, experiment: dict[str, Any] | None, step: int) -> d
         "data": data.metadata,
         "experiment": experiment,
     }
-    return {KEY: json.dumps(description)}
+    metadata = {KEY: json.dumps(description)}
+    vocabulary = data.metadata.get("vocabulary")
+    if isinstance(vocabulary, str):
+        metadata[ALPHABET] = vocabulary
+    return metadata
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ summary.json     mean, standard deviation, least and greatest of each metric, on
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -36,6 +37,7 @@ class Series:
         self.seeds: list[int] = document["seeds"]
         self.tensorboard: bool = document["tensorboard"]
         self._experiment = Experiment.from_dict(document["experiment"])
+        self._made: list[Path] = []
 
     @classmethod
     def create(
@@ -55,10 +57,15 @@ class Series:
         FileExistsError
             `path` exists and is not an empty folder.
         """
+        made = _missing(root if path is None else path)
         if path is None:
             path = first_free(root, name)
+            made.append(path)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FileExistsError(f"[series] {path} must be a new or empty folder")
+            raise FileExistsError(
+                f"[series] {path} must be a new or empty folder; "
+                f"continue a run with: indrnn train --resume {path}"
+            )
         path.mkdir(parents=True, exist_ok=True)
         first = experiment.training.seed
         document = {
@@ -68,7 +75,9 @@ class Series:
             "tensorboard": tensorboard,
         }
         write_json(path / "series.json", document)
-        return cls(path, document)
+        series = cls(path, document)
+        series._made = made
+        return series
 
     @classmethod
     def open(cls, path: Path) -> Series:
@@ -87,6 +96,19 @@ class Series:
             return cls(path, document)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"[series] cannot read {file}: {error!r}") from error
+
+    def remove_unstarted(self) -> None:
+        """Take back what `create` made, unless a run has begun in it.
+
+        What could not start leaves nothing in the way of the same request, put right.
+        """
+        file = self.path / "series.json"
+        if any(entry != file for entry in self.path.iterdir()):
+            return
+        file.unlink()
+        for folder in reversed(self._made):
+            with contextlib.suppress(OSError):  # others have put something into it
+                folder.rmdir()
 
     def path_of(self, seed: int) -> Path:
         """Give the run folder of a seed."""
@@ -123,6 +145,11 @@ class Series:
             around = f"{mean:.4g} ± {deviation:.2g}{unit}"
             lines.append(f"  {name:<12}{around} (from {least:.4g} to {greatest:.4g})")
         return lines
+
+
+def _missing(path: Path) -> list[Path]:
+    """Give the folders of a path that are not there yet, outermost first."""
+    return [folder for folder in reversed([path, *path.parents]) if not folder.exists()]
 
 
 KEYS = ("mean", "deviation", "least", "greatest")
