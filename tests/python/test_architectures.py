@@ -58,6 +58,20 @@ def test_residual_language_model_ends_in_a_tied_decoder() -> None:
     assert [layer.p for layer in each_layer(layers, ie.nn.Dropout)] == [0.2, 0.1, 0.1, 0.1]
 
 
+def test_residual_networks_may_have_a_dropout_behind_their_last_recurrence() -> None:
+    classifier = residual(1, 8, 3, time_steps=9, dropout=0.1, dropout_last=0.3)
+    assert names(classifier)[2:] == [*IB_AFTER, "Dropout", "LastStep", "Linear"]
+    assert classifier[4] == ie.nn.Dropout(0.3)
+    model = residual(1, 8, 50, time_steps=9, dropout_last=0.5, last_dropout=0.6, **LANGUAGE)
+    assert names(model)[3:] == [
+        *(*IB_AFTER, "Dropout"),
+        *("Linear", *IB_AFTER, "Dropout", "TiedLinear"),
+    ]
+    assert [layer.p for layer in each_layer(model, ie.nn.Dropout)] == [0.5, 0.6]
+    without = residual(1, 8, 3, time_steps=9, dropout=0.1)
+    assert residual(1, 8, 3, time_steps=9, dropout=0.1, dropout_last=0.0) == without
+
+
 def test_dense_layers_join_their_input() -> None:
     layers = dense(
         3,
@@ -103,6 +117,25 @@ def test_time_differences_are_joined_to_the_first_layer() -> None:
     assert layers[3] == ie.nn.Concat([ie.nn.TimeDifference()])
     net = ie.Network(layers, input_size=2)
     assert net.named_parameters()["4.0.weight"].shape == (12, 2 * 18)
+    assert dense(3, 5, time_steps=9, blocks=(1,), time_difference="first") == layers
+
+
+def test_time_differences_are_joined_to_every_layer() -> None:
+    layers = dense(3, 5, time_steps=9, blocks=(2, 1), dense_dropout=0.1, time_difference="every")
+    joined, first = ("Concat", "TimeDifference"), ["Linear", *IB_AFTER]
+    layer = ("Concat", *first, joined, *first, "Dropout", joined)
+    assert names(layers) == [
+        *(joined, *first, joined, layer, layer, *first, joined),
+        *(layer, *first, joined, "LastStep", "Linear"),
+    ]
+    sizes = [layer.size for layer in each_layer(layers, ie.nn.Linear)]
+    assert sizes == [18, 12, 3, 12, 3, 12, 12, 3, 7, 5]  # neurons as without differences
+    weights = ie.Network(layers, input_size=2).named_parameters()
+    shapes = [w.shape for name, w in weights.items() if name.endswith("weight") and w.ndim == 2]
+    assert [read for _, read in shapes] == [4, 36, 24, 42, 24, 48, 24, 24, 30, 14]
+    both = {"bidirectional": True, "mean_over_time": True, "time_difference": "every"}
+    ways = dense(3, 5, time_steps=9, blocks=(2, 1), **both)
+    assert [layer.size for layer in each_layer(ways, ie.nn.Linear)] == sizes
 
 
 def test_mean_over_time_takes_the_place_of_the_last_step() -> None:
@@ -207,6 +240,15 @@ def test_weights_start_in_the_ranges_of_the_released_code() -> None:
     assert classifier.std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)
 
 
+@architectures
+def test_small_norms_are_those_beside_recurrences(name: str) -> None:
+    """The norm more of a language model has a name that the released code passes over."""
+    sizes: dict[str, Any] = {**LANGUAGE, "num_embeddings": 3}
+    layers = MAKERS[name](time_steps=9, batch_norm="before", small_norm_init=True, **sizes)
+    norms = [layer.init_weight for layer in each_layer(layers, ie.nn.BatchNorm)]
+    assert norms == [0.1] * (len(norms) - 1) + [1.0]
+
+
 def test_same_seed_same_weights() -> None:
     first, second, third = (
         ie.Network(residual(2, 8, 3, time_steps=9), input_size=2, seed=seed) for seed in (5, 5, 6)
@@ -289,6 +331,18 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "last dropout without transition": (
         lambda: dense(4, 3, time_steps=9, last_dropout=0.1, last_transition=False),
         "last_dropout needs last_transition=True",
+    ),
+    "place of time differences": (
+        lambda: dense(4, 3, time_steps=9, time_difference="input"),
+        r"\[dense\] time_difference must be False, True, \"first\" or \"every\", got 'input'",
+    ),
+    "language with time differences": (
+        lambda: dense(4, 50, time_steps=9, time_difference="every", **LANGUAGE),
+        "time_difference needs a first layer",
+    ),
+    "dropout behind the last recurrence": (
+        lambda: residual(1, 4, 3, time_steps=9, dropout_last=1.0),
+        r"\[residual\] dropout_last must be in \[0, 1\), got 1.0",
     ),
     "first dropout without first layer": (
         lambda: dense(4, 50, time_steps=9, first_dropout=0.1, **LANGUAGE),

@@ -81,7 +81,8 @@ def test_gradients_match_finite_differences(name, purpose, training):
         assert_close(found[key], expected, FINITE_DIFFERENCE_TOLERANCE, key)
 
 
-def test_time_differences_match_reference():
-    layers = dense(2, time_difference=True, blocks=(2,), **CLASSIFIER)
+@pytest.mark.parametrize("places", ["first", "every"])
+def test_time_differences_match_reference(places):
+    layers = dense(2, time_difference=places, blocks=(2,), **CLASSIFIER)
     problem = make_problem(layers, SHAPES["everything"])
     assert_same_outcome(engine_outcome(problem), reference_outcome(problem), AUTOGRAD_TOLERANCE)

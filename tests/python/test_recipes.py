@@ -132,6 +132,7 @@ SIZES = {
     "ntu-cs-plain4": 902_204,
     "ntu-cv-plain6": 1_430_588,
     "ntu-cs-dense": 2_314_428,
+    "ntu-cs-dense-augmented": 5_640_108,
 }
 
 

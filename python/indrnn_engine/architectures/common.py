@@ -108,9 +108,9 @@ class Style:
         """Make a Linear between two recurrences."""
         return nn.Linear(size, init_scale=0.0 if self.small_norm_init else LINEAR_SLOPE)
 
-    def norm(self) -> nn.Layer:
-        """Make a batch norm."""
-        weight = SMALL_NORM_WEIGHT if self.small_norm_init else 1.0
+    def norm(self, *, small: bool = True) -> nn.Layer:
+        """Make a batch norm; without `small` its weights start at 1 whatever `small_norm_init`."""
+        weight = SMALL_NORM_WEIGHT if self.small_norm_init and small else 1.0
         if self.norm_mode == "step":
             return nn.BatchNorm("step", self.time_steps, init_weight=weight)
         return nn.BatchNorm(init_weight=weight)

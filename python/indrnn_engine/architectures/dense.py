@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["dense"]
 
 BOTTLENECK = 4  # a dense layer passes through this many times the growth rate
+DIFFERENCES = (False, "first", "every")
 
 
 def dense(
@@ -24,7 +25,7 @@ def dense(
     blocks: Sequence[int] = (8, 6, 4),
     num_first: int = 6,
     last_transition: bool = True,
-    time_difference: bool = False,
+    time_difference: bool | str = False,
     magnitude: float = 2.0,
     bound: float | None = None,
     activation: str = "relu",
@@ -66,8 +67,11 @@ def dense(
         The first layer has num_first * k features.
     last_transition : bool, default True
         Whether there is a transition behind the last block, too; always with a tied decoder.
-    time_difference : bool, default False
-        Join to the first layer's output its difference in time ([D], skeletons).
+    time_difference : {False, "first", "every"}, default False
+        Where features are joined by their differences in time: behind the first layer ("first", or
+        True), or, as in [R]'s network for skeletons, at the input, behind the first layer, behind
+        both recurrences of each dense layer and behind each transition ("every"). The difference at
+        the first step is 0; in [R] it is the first step itself.
     first_dropout, dense_dropout, bottleneck_dropout, transition_dropout : float, default 0.0
         Probabilities of the dropouts over time behind the first layer, behind the two recurrences
         of a dense layer (bottleneck: the one of 4 k neurons) and in the transitions; 0 leaves them
@@ -119,7 +123,13 @@ def dense(
     last_transition = last_transition or tied
     if last_dropout is not None and not last_transition:
         raise ValueError("[dense] last_dropout needs last_transition=True or tied=True")
-    if tied and (first_dropout or time_difference):
+    differences = "first" if time_difference is True else time_difference
+    if differences not in DIFFERENCES:
+        raise ValueError(
+            '[dense] time_difference must be False, True, "first" or "every", '
+            f"got {time_difference!r}"
+        )
+    if tied and (first_dropout or differences):
         option = "first_dropout" if first_dropout else "time_difference"
         raise ValueError(f"[dense] {option} needs a first layer, which tied=True leaves out")
     style = Style(
@@ -148,34 +158,38 @@ def dense(
     )
     ends.check_directions(style)
 
+    joined: list[nn.Layer] = [nn.Concat((nn.TimeDifference(),))]
+    everywhere = joined if differences == "every" else []
+    width = style.width * (2 if everywhere else 1)  # features that a neuron gives
+
     def layer(size: int, dropout: float, *, remembers: bool = False) -> list[nn.Layer]:
-        """Linear, recurrence with norm, dropout."""
+        """Linear, recurrence with norm, dropout, perhaps differences in time."""
         recurrent = style.both_ways(style.recurrent(remembers=remembers))
-        return [style.linear(size), *recurrent, *dropout_over_time(dropout)]
+        return [style.linear(size), *recurrent, *dropout_over_time(dropout), *everywhere]
 
     def dense_layer(*, remembers: bool) -> nn.Layer:
         bottleneck = layer(BOTTLENECK * growth_rate, bottleneck_dropout)
         return nn.Concat((*bottleneck, *layer(growth_rate, dense_dropout, remembers=remembers)))
 
-    layers = ends.front()
+    layers = [*ends.front(), *everywhere]
     features = embedding_size
     if not tied:
         layers += layer(num_first * growth_rate, first_dropout)
-        features = num_first * growth_rate * style.width
-        if time_difference:
-            layers.append(nn.Concat((nn.TimeDifference(),)))
+        features = num_first * growth_rate * width
+        if differences == "first":
+            layers += joined
             features *= 2
     for index, size in enumerate(blocks):
         is_last = index == len(blocks) - 1
         remembers = ends.reads_last_step and is_last and not last_transition
         layers += [dense_layer(remembers=False)] * (size - 1) + [dense_layer(remembers=remembers)]
-        features += size * growth_rate * style.width
+        features += size * growth_rate * width
         if not is_last:
-            neurons = max(1, features // (2 * style.width))
+            neurons = max(1, features // (2 * width))
             layers += layer(neurons, transition_dropout)
-            features = neurons * style.width
+            features = neurons * width
     last = transition_dropout if last_dropout is None else last_dropout
     if last_transition and not tied:  # with a tied decoder it is a part of the head
-        neurons = max(1, features // (2 * style.width))
+        neurons = max(1, features // (2 * width))
         layers += layer(neurons, last, remembers=ends.reads_last_step)
     return layers + ends.head(style, last)

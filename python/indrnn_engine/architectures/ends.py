@@ -96,7 +96,8 @@ class Ends:
     def head(self, style: Style, last_dropout: float) -> list[nn.Layer]:
         """Make what follows the recurrent layers: the classifier, or all up to the tied decoder."""
         if self.tied:
-            extra = [style.norm()] if style.batch_norm == "before" else []
+            # [R] starts the norms beside recurrences small; this one has another name there.
+            extra = [style.norm(small=False)] if style.batch_norm == "before" else []
             return [
                 style.linear(self.embedding_size),
                 *style.recurrent(),

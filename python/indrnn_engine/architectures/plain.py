@@ -88,7 +88,8 @@ def plain(
         with its norm (with batch norm "before" a norm more), a dropout, and a decoder that shares
         the embedding's weights.
     small_norm_init : bool, default False
-        [R]'s "small_normini": Kaiming-uniform with a = 0, and norm weights that start at 0.1.
+        [R]'s "small_normini": Kaiming-uniform with a = 0, and norm weights that start at 0.1; those
+        of the norm more of a language model at 1.
     recurrent_normal : (float, float), optional
         Mean and standard deviation that all recurrent weights are drawn with; (0.4, 0.2) in [C]'s
         word-level language model.

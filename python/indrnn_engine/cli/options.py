@@ -72,6 +72,9 @@ COMMON = (
     TrainOption("options.activation", str, "relu, tanh, sigmoid or identity."),
     TrainOption("options.batch_norm", str, "after or before each recurrence, or none."),
     TrainOption("options.dropout", float, "Dropout over time behind each layer."),
+    TrainOption(
+        "options.dropout_last", float, "Of a residual network: behind its last recurrence."
+    ),
     TrainOption("options.magnitude", float, "Recurrent weights are kept within magnitude^(1/T)."),
     TrainOption("options.bound", float, "Fixed bound on recurrent weights in place of magnitude."),
     TrainOption("model.dtype", str, "float32 or float64."),
@@ -104,9 +107,7 @@ COMMON = (
     TrainOption("training.log_every", int, "Steps between training records."),
     TrainOption("training.checkpoint_minutes", float, "Time between checkpoints."),
     TrainOption("training.final_model", str, "Which weights are tested: best or last."),
-    TrainOption(
-        "training.evaluation", str, "Statistics of batch norms in tests: running or batch."
-    ),
+    TrainOption("training.evaluation", str, "Batch norms' statistics in tests: running or batch."),
     TrainOption(
         "training.piece_steps",
         int,

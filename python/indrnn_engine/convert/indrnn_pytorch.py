@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import nn
 from ..network import Network
 from .inference import infer_layers
 from .matching import Entry, match_layers
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -25,11 +29,22 @@ FROM, TO = "from_indrnn_pytorch", "to_indrnn_pytorch"
 PREFIX = "module."  # of networks that were trained on several devices
 LISTED = 20  # names in a message
 
+# Recurrences that were run without CUDA keep their weights one level deeper, and a zero state.
+CELL = r"\.(?:cells\.0|indrnn_cell)\.weight_hh$"
+ZERO_STATE = r"(?:RNNs\.\d+|\.indrnn1)\.h0$"
+
+FIRST_DIFFERENCE = (
+    "the authors' first difference is the first step itself, that of TimeDifference is 0, so that "
+    "its numbers are others unless a state says that a step of zeros lies before"
+)
+
 
 def from_indrnn_pytorch(
     state_dict: Mapping[str, Any] | str | os.PathLike[str],
     batch_norm: str = "after",
     dtype: DTypeLike = "float32",
+    *,
+    zero_first_difference: bool = False,
 ) -> Network:
     """Make a network of a state_dict of the authors' plain, residual or dense networks.
 
@@ -45,20 +60,26 @@ def from_indrnn_pytorch(
         that holds the state_dict under "state_dict" will do.
     batch_norm : {"after", "before"}, default "after"
         Place of the batch norms of a classifier, with respect to the recurrence. Language models
-        tell by themselves: only those with batch norm "before" have an extra one.
+        tell by themselves: only those with batch norm "before" have an extra one. Plain networks
+        with the names of 2018 (BNs.0.bn.weight) have it "after".
     dtype : str or dtype, default "float32"
         Of the network.
+    zero_first_difference : bool, default False
+        Read networks with time differences, too. Theirs is x_0 at the first step, that of
+        `nn.TimeDifference` 0: the same numbers come only from a state that says that a step of
+        zeros lies before (see the guide, The authors' checkpoints).
 
     Returns
     -------
     Network
-        `to_indrnn_pytorch` gives the state_dict back.
+        `to_indrnn_pytorch` gives the state_dict back, under the names of today.
 
     Raises
     ------
     ValueError
-        Names of no such network; or names that are missing or left over, wrong shapes, a decoder
-        that is not tied to its encoder, listed in one message.
+        Names of no such network; names that are missing or left over, wrong shapes, a decoder that
+        is not tied to its encoder, listed in one message; or time differences without
+        `zero_first_difference`.
     TypeError
         `state_dict` is no mapping, or an array is not of floating-point numbers.
     ImportError
@@ -84,8 +105,13 @@ def from_indrnn_pytorch(
     matched = match_layers(layers, input_size)
     if matched is None:
         raise ValueError(f"[{FROM}] state_dict must have all layers of a {structure}")
-    entries = matched[1]
+    entries = [replace(e, released=structure.released(e.released)) for e in matched[1]]
     _check(structure, entries, arrays)
+    if structure.differences and not zero_first_difference:
+        raise ValueError(
+            f"[{FROM}] state_dict must not be of a {structure}: {FIRST_DIFFERENCE}; read it with "
+            "zero_first_difference=True"
+        )
     network = Network(layers, input_size=input_size, dtype=dtype)
     own = {**network.named_parameters(), **network.named_buffers()}
     for entry in entries:
@@ -93,7 +119,9 @@ def from_indrnn_pytorch(
     return network
 
 
-def to_indrnn_pytorch(network: Network, values: str = "parameters") -> dict[str, NDArray[Any]]:
+def to_indrnn_pytorch(
+    network: Network, values: str = "parameters", *, zero_first_difference: bool = False
+) -> dict[str, NDArray[Any]]:
     """Give a network's arrays under the names of the authors' released code.
 
     Parameters
@@ -103,6 +131,9 @@ def to_indrnn_pytorch(network: Network, values: str = "parameters") -> dict[str,
     values : {"parameters", "gradients"}, default "parameters"
         "parameters": parameters and running statistics, a state_dict. "gradients": the gradients,
         under the names of their parameters.
+    zero_first_difference : bool, default False
+        Give networks with `time_difference="every"`, too, whose first step has another difference
+        in the authors' code.
 
     Returns
     -------
@@ -113,7 +144,8 @@ def to_indrnn_pytorch(network: Network, values: str = "parameters") -> dict[str,
     Raises
     ------
     ValueError
-        The authors' code has no such network.
+        The authors' code has no such network; or it has time differences, without
+        `zero_first_difference`.
 
     Examples
     --------
@@ -129,16 +161,31 @@ def to_indrnn_pytorch(network: Network, values: str = "parameters") -> dict[str,
         raise ValueError(f'[{TO}] values must be "parameters" or "gradients", got {values!r}')
     matched = match_layers(network.layers, network.input_size)
     if matched is None:
+        joined = ' without time differences or with time_difference="every"'
         raise ValueError(
             f"[{TO}] network must be a plain, residual or dense network of the authors, as "
             "indrnn_engine.architectures makes them: a classifier of the last step or a language "
-            f"model with a tied decoder, got {network!r}"
+            f"model with a tied decoder{joined if _has_difference(network.layers) else ''}, "
+            f"got {network!r}"
+        )
+    if matched[0].differences and not zero_first_difference:
+        raise ValueError(
+            f"[{TO}] network must not be a {matched[0]}: {FIRST_DIFFERENCE}; give it with "
+            "zero_first_difference=True"
         )
     if values == "gradients":
         own = network.named_gradients()
         return {e.released: np.array(own[e.engine]) for e in matched[1] if not e.buffer}
     own = {**network.named_parameters(), **network.named_buffers()}
     return {entry.released: np.array(own[entry.engine]) for entry in matched[1]}
+
+
+def _has_difference(layers: Sequence[nn.Layer]) -> bool:
+    return any(
+        isinstance(layer, nn.TimeDifference)
+        or (isinstance(layer, nn.Container) and _has_difference(layer.layers))
+        for layer in layers
+    )
 
 
 def _read(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
@@ -160,7 +207,14 @@ def _read(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, NDArr
         source = inner
     names = [name for name in source if name.split(".")[-1] != "num_batches_tracked"]
     start = len(PREFIX) if names and all(name.startswith(PREFIX) for name in names) else 0
-    return {name[start:]: _array(name, source[name]) for name in names}
+    arrays = {
+        re.sub(CELL, ".weight_hh", name[start:]): _array(name, source[name]) for name in names
+    }
+    return {
+        name: array
+        for name, array in arrays.items()
+        if array.any() or not re.search(ZERO_STATE, name)
+    }
 
 
 def _load(path: Path) -> Mapping[str, Any]:

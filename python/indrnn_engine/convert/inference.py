@@ -18,6 +18,8 @@ __all__ = ["infer_layers"]
 
 OPERATION = "from_indrnn_pytorch"
 
+OLDER = r"BNs\.|lastfc\.|DIs\.\d+\.(weight|bias)$|RNNs\.\d+\.weight_hh$"
+
 # What only one kind of network has, for classifiers and language models: its blocks or layers, or
 # both, with their numbers; and the first number.
 KINDS: dict[tuple[str, bool], tuple[str, int]] = {
@@ -25,7 +27,7 @@ KINDS: dict[tuple[str, bool], tuple[str, int]] = {
     ("dense", True): (r"DenseBlocks\.(\d+)\.denselayers\.(\d+)\.", 0),
     ("residual", False): (r"features\.resblock(\d+)\.", 1),
     ("residual", True): (r"resblocks\.(\d+)\.", 0),
-    ("plain", False): (r"(?:DIs|RNNs)\.(\d+)\.", 0),
+    ("plain", False): (r"(?:DIs|BNs|RNNs)\.(\d+)\.", 0),
     ("plain", True): (r"(?:DIs|RNNs)\.(\d+)\.", 0),
 }
 
@@ -59,6 +61,7 @@ def infer_layers(shapes: Shapes, batch_norm: str) -> tuple[Structure, list[nn.La
 
 
 def _structure(shapes: Shapes, batch_norm: str) -> Structure:
+    _refuse_unreadable(shapes)
     language_model = any(re.match(r"(encoder|decoder)\.", name) for name in shapes)
     found = {
         kind: _counts(shapes, pattern, first)
@@ -73,13 +76,36 @@ def _structure(shapes: Shapes, batch_norm: str) -> Structure:
             f"of the authors, got {some}"
         )
     place: str | None = batch_norm
-    if not any(re.search(r"(^|\.)(norm1|extra_bn)\.", name) for name in shapes):
+    older = kind == "plain" and any(re.match(OLDER, name) for name in shapes)
+    if not any(re.search(r"(^|\.)(norm1|extra_bn|BNs)\.", name) for name in shapes):
         place = None
+    elif older:
+        place = "after"
     elif language_model:
         extra = any(re.search(r"(^|\.)extra_bn\.", name) for name in shapes)
         place = "before" if extra else "after"
     last_transition = any(name.startswith("features.lastlayer.") for name in shapes)
-    return Structure(kind, language_model, found[kind], place, last_transition)
+    differences = kind == "dense" and not language_model and _has_differences(shapes)
+    return Structure(kind, language_model, found[kind], place, last_transition, differences, older)
+
+
+def _has_differences(shapes: Shapes) -> bool:
+    """Whether dense layers read twice the features that their first recurrence gives."""
+    twice = []
+    for name, shape in shapes.items():
+        read = shapes.get(name.replace(".fc1.fc.bias", ".fc2.fc.weight"), ())
+        if name.endswith(".fc1.fc.bias") and len(shape) == 1 and len(read) == 2:
+            twice.append(read[1] == 2 * shape[0])
+    return 2 * sum(twice) > len(twice)
+
+
+def _refuse_unreadable(shapes: Shapes) -> None:
+    """Refuse the authors' networks that have no counterpart, and say why."""
+    if any(re.match(r"embed\.|BNs\.\d+\.bns\.", name) for name in shapes):
+        raise ValueError(
+            f"[{OPERATION}] state_dict must not be of cPTB/language_model.py: its norms have "
+            "statistics of each step of a piece, and its residual connections are not in the names"
+        )
 
 
 def _counts(shapes: Shapes, pattern: str, first: int) -> tuple[int, ...]:
@@ -120,7 +146,8 @@ class _Builder:
 
     def linear(self, name: str) -> None:
         if self._features is None:
-            self.input_size = self._size("the input", (f"{name}.weight", 1))
+            read = self._size("the input", (f"{name}.weight", 1))
+            self.input_size = max(1, read // 2) if self._structure.differences else read
         size = self._size(name, (f"{name}.weight", 0), (f"{name}.bias", 0))
         self.layers.append(nn.Linear(size))
         self._features = size
@@ -139,6 +166,9 @@ class _Builder:
 
     def last_step(self) -> None:
         self.layers.append(nn.LastStep())
+
+    def difference(self) -> None:
+        self.layers.append(nn.Concat((nn.TimeDifference(),)))
 
     @contextmanager
     def residual(self) -> Iterator[None]:
@@ -172,6 +202,7 @@ class _Builder:
         return 0
 
     def _size(self, what: str, *places: tuple[str, int]) -> int:
+        places = tuple((self._structure.released(name), axis) for name, axis in places)
         for name, axis in places:
             shape = self._shapes.get(name, ())
             if axis < len(shape) and shape[axis] >= 1:

@@ -17,6 +17,8 @@ __all__ = ["Entry", "match_layers"]
 # Where a name stands in the authors' state_dict; those that are not listed follow in order.
 ORDER = {"encoder": 0, "DIs": 1, "DenseBlocks": 1, "RNNs": 2, "TransBlocks": 2}
 
+DIFFERENCE = (nn.TimeDifference(),)  # what a Concat holds that joins differences in time
+
 
 class MismatchError(Exception):
     """The layers are not those of the structure that is tried."""
@@ -92,8 +94,9 @@ def _candidates(parts: list[_Part]) -> Iterator[Structure]:
     blocks = _runs(specs)
     for place in places:
         if blocks:
-            for last_transition in (False, True):
-                yield Structure("dense", language_model, blocks, place, last_transition)
+            differences = any(_is_difference(spec) for spec in specs)
+            for last in (False, True):
+                yield Structure("dense", language_model, blocks, place, last, differences)
         elif residuals:
             yield Structure("residual", language_model, (residuals,), place)
         else:
@@ -107,11 +110,15 @@ def _runs(specs: list[nn.Layer]) -> tuple[int, ...]:
     """Give the lengths of the runs of Concat layers: the dense layers of each block."""
     runs = [0]
     for spec in specs:
-        if isinstance(spec, nn.Concat):
+        if isinstance(spec, nn.Concat) and not _is_difference(spec):
             runs[-1] += 1
         elif runs[-1]:
             runs.append(0)
     return tuple(run for run in runs if run)
+
+
+def _is_difference(spec: nn.Layer) -> bool:
+    return isinstance(spec, nn.Concat) and tuple(spec.layers) == DIFFERENCE
 
 
 class _Matcher:
@@ -175,6 +182,11 @@ class _Matcher:
 
     def last_step(self) -> None:
         self._take(nn.LastStep)
+
+    def difference(self) -> None:
+        if not _is_difference(self._take(nn.Concat).spec):
+            raise MismatchError
+        self._features *= 2
 
     @contextmanager
     def residual(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ parts in the order of computation and says how the released code names each.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 __all__ = ["Structure", "Visitor", "walk"]
+
+# Plain networks of 2018 (Indrnn_mnist_network.py, Indrnn_action_network.py): names of today on the
+# left, and what the same arrays are called there.
+OLDER_NAMES = (
+    (r"^DIs\.(\d+)\.fc\.", r"DIs.\1."),
+    (r"^RNNs\.(\d+)\.indrnn1\.", r"RNNs.\1."),
+    (r"^RNNs\.(\d+)\.norm1\.", r"BNs.\1."),
+    (r"^classifier\.", "lastfc."),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,11 @@ class Structure:
     batch_norm : {"after", "before", None}
     last_transition : bool
         Of a dense classifier: whether there is a transition behind the last block.
+    differences : bool
+        Of a dense classifier: whether its features are joined by their differences in time, at the
+        input and wherever a recurrence gives some (Indrnn_densenet_FA.py).
+    older : bool
+        Of a plain classifier: whether it has the names of 2018.
     """
 
     kind: str
@@ -36,10 +51,19 @@ class Structure:
     counts: tuple[int, ...]
     batch_norm: str | None
     last_transition: bool = False
+    differences: bool = False
+    older: bool = False
 
     def __str__(self) -> str:
         purpose = "language model" if self.language_model else "classifier"
-        return f"{self.kind} {purpose}"
+        return f"{self.kind} {purpose}{' with time differences' if self.differences else ''}"
+
+    def released(self, name: str) -> str:
+        """Give the name that an array has in this network's state_dict, of that in `walk`."""
+        if self.older:
+            for pattern, older in OLDER_NAMES:
+                name = re.sub(pattern, older, name)
+        return name
 
 
 class Visitor(Protocol):
@@ -65,6 +89,9 @@ class Visitor(Protocol):
 
     def residual(self) -> AbstractContextManager[None]:
         """Enter a residual branch: all parts visited inside of it."""
+
+    def difference(self) -> None:
+        """Visit the join of all features with their differences in time."""
 
     def concat(self) -> AbstractContextManager[None]:
         """Enter a branch that is joined to its input: all parts visited inside of it."""
@@ -118,8 +145,10 @@ def _to_embedding_size(structure: Structure, visitor: Visitor) -> None:
 
 def _dense(structure: Structure, visitor: Visitor) -> None:
     if not structure.language_model:
+        _difference(structure, visitor)
         visitor.linear("features.fc0.fc")
         visitor.recurrent("features.IndRNNwithBN0")
+        _difference(structure, visitor)
     for block, layers in enumerate(structure.counts):
         for layer in range(layers):
             if structure.language_model:
@@ -130,7 +159,13 @@ def _dense(structure: Structure, visitor: Visitor) -> None:
                 for half in ("1", "2"):
                     visitor.linear(f"{name}.fc{half}.fc")
                     visitor.recurrent(f"{name}.IndRNNwithBN{half}")
+                    _difference(structure, visitor)
         _transition(structure, visitor, block)
+
+
+def _difference(structure: Structure, visitor: Visitor) -> None:
+    if structure.differences:
+        visitor.difference()
 
 
 def _transition(structure: Structure, visitor: Visitor, block: int) -> None:
@@ -145,5 +180,6 @@ def _transition(structure: Structure, visitor: Visitor, block: int) -> None:
         return
     visitor.linear(f"{name}.fc.fc")
     visitor.recurrent(f"{name}.{recurrent}")
+    _difference(structure, visitor)
     if structure.language_model and is_last and structure.batch_norm == "before":
         visitor.norm(f"{name}.extra_bn")
