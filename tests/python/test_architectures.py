@@ -59,17 +59,17 @@ def test_residual_language_model_ends_in_a_tied_decoder() -> None:
 
 
 def test_residual_networks_may_have_a_dropout_behind_their_last_recurrence() -> None:
-    classifier = residual(1, 8, 3, time_steps=9, dropout=0.1, dropout_last=0.3)
+    classifier = residual(1, 8, 3, time_steps=9, dropout=0.1, blocks_dropout=0.3)
     assert names(classifier)[2:] == [*IB_AFTER, "Dropout", "LastStep", "Linear"]
     assert classifier[4] == ie.nn.Dropout(0.3)
-    model = residual(1, 8, 50, time_steps=9, dropout_last=0.5, last_dropout=0.6, **LANGUAGE)
+    model = residual(1, 8, 50, time_steps=9, blocks_dropout=0.5, last_dropout=0.6, **LANGUAGE)
     assert names(model)[3:] == [
         *(*IB_AFTER, "Dropout"),
         *("Linear", *IB_AFTER, "Dropout", "TiedLinear"),
     ]
     assert [layer.p for layer in each_layer(model, ie.nn.Dropout)] == [0.5, 0.6]
     without = residual(1, 8, 3, time_steps=9, dropout=0.1)
-    assert residual(1, 8, 3, time_steps=9, dropout=0.1, dropout_last=0.0) == without
+    assert residual(1, 8, 3, time_steps=9, dropout=0.1, blocks_dropout=0.0) == without
 
 
 def test_dense_layers_join_their_input() -> None:
@@ -341,8 +341,8 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
         "time_difference needs a first layer",
     ),
     "dropout behind the last recurrence": (
-        lambda: residual(1, 4, 3, time_steps=9, dropout_last=1.0),
-        r"\[residual\] dropout_last must be in \[0, 1\), got 1.0",
+        lambda: residual(1, 4, 3, time_steps=9, blocks_dropout=1.0),
+        r"\[residual\] blocks_dropout must be in \[0, 1\), got 1.0",
     ),
     "first dropout without first layer": (
         lambda: dense(4, 50, time_steps=9, first_dropout=0.1, **LANGUAGE),

@@ -26,7 +26,7 @@ def residual(
     batch_norm: str | None = "after",
     norm_mode: str | None = None,
     dropout: float = 0.0,
-    dropout_last: float = 0.0,
+    blocks_dropout: float = 0.0,
     last_dropout: float | None = None,
     last_step: bool | None = None,
     mean_over_time: bool = False,
@@ -53,7 +53,7 @@ def residual(
         Number of blocks, H and the width of the output layer (classes, targets or symbols).
     dropout : float, default 0.0
         Probability of the dropouts over time in the blocks; 0 leaves them out.
-    dropout_last : float, default 0.0
+    blocks_dropout : float, default 0.0
         Of the dropout over time behind the last R: before the classifier, or in a language model
         before the Linear to the embedding size ("dropout_last" of [R]). Before a tied decoder it is
         `last_dropout`.
@@ -89,7 +89,7 @@ def residual(
     """
     check_sizes("residual", num_blocks=num_blocks, hidden_size=hidden_size)
     check_fraction(
-        "residual", dropout=dropout, dropout_last=dropout_last, last_dropout=last_dropout or 0.0
+        "residual", dropout=dropout, blocks_dropout=blocks_dropout, last_dropout=last_dropout or 0.0
     )
     if last_dropout is not None and not tied:
         raise ValueError("[residual] last_dropout needs tied=True")
@@ -128,6 +128,6 @@ def residual(
         style.linear(hidden_size),
         *[nn.Residual((*half, *half))] * num_blocks,
         *style.both_ways(style.recurrent(remembers=ends.reads_last_step)),
-        *dropout_over_time(dropout_last),
+        *dropout_over_time(blocks_dropout),
         *ends.head(style, dropout if last_dropout is None else last_dropout),
     ]

@@ -73,7 +73,7 @@ COMMON = (
     TrainOption("options.batch_norm", str, "after or before each recurrence, or none."),
     TrainOption("options.dropout", float, "Dropout over time behind each layer."),
     TrainOption(
-        "options.dropout_last", float, "Of a residual network: behind its last recurrence."
+        "options.blocks_dropout", float, "Of a residual network: behind its last recurrence."
     ),
     TrainOption("options.magnitude", float, "Recurrent weights are kept within magnitude^(1/T)."),
     TrainOption("options.bound", float, "Fixed bound on recurrent weights in place of magnitude."),
