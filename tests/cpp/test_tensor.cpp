@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "core/check.hpp"
@@ -61,6 +62,38 @@ TEST(DType, a_number_that_is_none_is_an_error) {
   EXPECT_NE(message_of<TypeMismatch>([&] { name_of(none); }).find("got number 99"), std::string::npos);
   EXPECT_THROW(size_of(none), TypeMismatch);
   EXPECT_THROW(Tensor(Shape{3}, none), TypeMismatch);
+// A pointer to anything but elements of a known type is no tensor.
+template <class T>
+constexpr bool has_views =
+    std::is_constructible_v<TensorView, T*, Shape> && std::is_constructible_v<ConstTensorView, T*, Shape> &&
+    std::is_constructible_v<ConstTensorView, const T*, Shape>;
+template <class T>
+constexpr bool has_a_view =
+    std::is_constructible_v<TensorView, T*, Shape> || std::is_constructible_v<ConstTensorView, T*, Shape> ||
+    std::is_constructible_v<ConstTensorView, const T*, Shape>;
+static_assert(has_views<float> && has_views<double> && has_views<std::int64_t> && has_views<std::uint8_t>);
+static_assert(has_views<long long> && has_views<bool>);
+static_assert(!has_a_view<int> && !has_a_view<std::int16_t> && !has_a_view<std::uint64_t>);
+static_assert(!has_a_view<char> && !has_a_view<signed char> && !has_a_view<long double>);
+static_assert(!has_a_view<Shape> && !has_a_view<float*> && !has_a_view<void>);
+static_assert(!std::is_constructible_v<TensorView, const float*, Shape>);  // not to be written to
+
+TEST(View, has_the_dtype_of_its_pointer) {
+  float single = 0.0f;
+  double twice = 0.0;
+  std::int64_t index = 0;
+  long long long_index = 0;
+  std::uint8_t byte = 0;
+  bool flag = false;
+  const Shape one{1};
+  EXPECT_EQ(TensorView(&single, one).dtype, DType::float32);
+  EXPECT_EQ(TensorView(&twice, one).dtype, DType::float64);
+  EXPECT_EQ(TensorView(&index, one).dtype, DType::int64);
+  EXPECT_EQ(TensorView(&long_index, one).dtype, DType::int64);
+  EXPECT_EQ(TensorView(&byte, one).dtype, DType::uint8);
+  EXPECT_EQ(ConstTensorView(&flag, one).dtype, DType::uint8);
+  const double constant = 0.0;
+  EXPECT_EQ(ConstTensorView(&constant, one).dtype, DType::float64);
 }
 
 TEST(Tensor, is_zeroed_and_aligned) {

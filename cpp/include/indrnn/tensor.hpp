@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -21,14 +22,23 @@ INDRNN_API std::size_t size_of(DType dtype);                // bytes of one elem
 INDRNN_API const char* name_of(DType dtype);                // "float32", ...
 INDRNN_API DType dtype_from_name(const std::string& name);  // throws TypeMismatch and lists the known names
 
+// The types that elements have in C++. A pointer to any other type is no tensor: a view of it does not compile.
+// int64 is `long` as well as `long long`, where they have 64 bits; uint8 is `bool` too, for masks.
 template <class T>
-inline constexpr DType dtype_of = DType::float32;
+concept IntegerElement =
+    std::same_as<T, std::int64_t> ||
+    ((std::same_as<T, long> || std::same_as<T, long long>) && sizeof(T) == sizeof(std::int64_t));
+template <class T>
+concept ByteElement = std::same_as<T, std::uint8_t> || (std::same_as<T, bool> && sizeof(bool) == 1);
+template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> || IntegerElement<T> || ByteElement<T>;
+
+template <Element T>
+inline constexpr DType dtype_of = IntegerElement<T> ? DType::int64 : DType::uint8;
+template <>
+inline constexpr DType dtype_of<float> = DType::float32;
 template <>
 inline constexpr DType dtype_of<double> = DType::float64;
-template <>
-inline constexpr DType dtype_of<std::int64_t> = DType::int64;
-template <>
-inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 
 // Up to four sizes, held in place so that making a view allocates nothing.
 class INDRNN_API Shape {
@@ -58,7 +68,7 @@ struct ConstTensorView {
   ConstTensorView() = default;
   ConstTensorView(const void* data_, Shape shape_, DType dtype_)
       : data(data_), shape(shape_), dtype(dtype_) {}
-  template <class T>
+  template <Element T>
   ConstTensorView(const T* data_, Shape shape_) : data(data_), shape(shape_), dtype(dtype_of<T>) {}
 
   bool given() const { return data != nullptr || shape.rank() > 0; }
@@ -76,7 +86,7 @@ struct TensorView {
 
   TensorView() = default;
   TensorView(void* data_, Shape shape_, DType dtype_) : data(data_), shape(shape_), dtype(dtype_) {}
-  template <class T>
+  template <Element T>
   TensorView(T* data_, Shape shape_) : data(data_), shape(shape_), dtype(dtype_of<T>) {}
 
   bool given() const { return data != nullptr || shape.rank() > 0; }
