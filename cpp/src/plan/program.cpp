@@ -1,7 +1,9 @@
 #include "plan/program.hpp"
 
 #include <algorithm>
-#include <numeric>
+
+#include "plan/classes.hpp"
+#include "plan/tuning.hpp"
 
 namespace indrnn {
 namespace {
@@ -15,21 +17,6 @@ bool walks_time(const Graph& graph, const Node& node) {
   return graph.values[static_cast<std::size_t>(value)].sequence;
 }
 
-// Classes of values that lie in the same memory (union-find).
-class Classes {
- public:
-  explicit Classes(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), 0); }
-  int find(int value) {
-    while (parent_[at(value)] != value) value = parent_[at(value)] = parent_[at(parent_[at(value)])];
-    return value;
-  }
-  void join(int a, int b) { parent_[at(find(b))] = find(a); }
-
- private:
-  static std::size_t at(int value) { return static_cast<std::size_t>(value); }
-  std::vector<int> parent_;
-};
-
 class ProgramMaker {
  public:
   ProgramMaker(const Graph& graph, Mode mode)
@@ -40,6 +27,7 @@ class ProgramMaker {
   Program make() {
     cut_segments();
     join_values();
+    find_writers();
     choose_kept();
     if (keep()) join_gradients();
     write_instructions();
@@ -53,6 +41,7 @@ class ProgramMaker {
   const Value& value(int index) const { return graph_.values[static_cast<std::size_t>(index)]; }
   int value_count() const { return static_cast<int>(graph_.values.size()); }
   int node_count() const { return static_cast<int>(graph_.nodes.size()); }
+  std::size_t class_of(int value_index) { return static_cast<std::size_t>(values_.find(value_index)); }
   int segment_of(int node_index) const { return segment_of_[static_cast<std::size_t>(node_index)]; }
 
   void cut_segments() {
@@ -66,80 +55,87 @@ class ProgramMaker {
     }
   }
 
-  // Does backward read this class of values as it stands now?
-  bool read_by_backward(int value_index) {
-    if (!keep()) return false;
-    const int wanted = values_.find(value_index);
-    for (int v = 0; v < value_count(); ++v) {
-      if (values_.find(v) != wanted) continue;
-      if (node(value(v).producer).backward_reads_output) return true;
-      if (node(value(v).consumer).backward_reads_input) return true;
+  // Whether backward reads the value; of a class: whether it reads a member, with all that were joined so far.
+  void find_read_by_backward() {
+    for (const Value& each : graph_.values) {
+      read_by_backward_.push_back(
+          keep() && (node(each.producer).backward_reads_output || node(each.consumer).backward_reads_input));
     }
-    return false;
+  }
+
+  void join(int a, int b) {
+    const bool read = read_by_backward_[class_of(a)] || read_by_backward_[class_of(b)];
+    values_.join(a, b);
+    read_by_backward_[class_of(a)] = read;
   }
 
   void join_values() {
+    find_read_by_backward();
     std::vector<bool> shared(graph_.values.size(), false);  // two readers: nobody may write over it
     for (const Node& each : graph_.nodes) {
       if (each.inputs.empty() || each.outputs.empty()) continue;
       const int input = each.inputs[0];
-      const bool was_shared = shared[static_cast<std::size_t>(values_.find(input))];
+      const bool was_shared = shared[class_of(input)];
       if (each.transparent_forward) {
-        for (int output : each.outputs) values_.join(input, output);
-        shared[static_cast<std::size_t>(values_.find(input))] = was_shared || each.outputs.size() > 1;
-      } else if (each.forward_in_place && !was_shared && !read_by_backward(input)) {
-        values_.join(input, each.outputs[0]);
+        for (int output : each.outputs) join(input, output);
+        shared[class_of(input)] = was_shared || each.outputs.size() > 1;
+      } else if (each.forward_in_place && !was_shared && !read_by_backward_[class_of(input)]) {
+        join(input, each.outputs[0]);
       }
     }
   }
 
-  // Nodes that write into the class, in order.
-  std::vector<int> writers(int value_class) {
-    std::vector<int> result;
+  // Nodes that write into each class, in order.
+  void find_writers() {
+    writers_.resize(graph_.values.size());
     for (int i = 0; i < node_count(); ++i) {
       if (node(i).transparent_forward) continue;
       for (int output : node(i).outputs) {
-        if (values_.find(output) == value_class) {
-          result.push_back(i);
-          break;
-        }
+        std::vector<int>& writers = writers_[class_of(output)];
+        if (writers.empty() || writers.back() != i) writers.push_back(i);
       }
     }
-    return result;
   }
 
-  bool crosses_segments(Classes& classes, int wanted) {
-    int first = -1;
-    bool crosses = false;
+  // Which classes have members at more than one segment.
+  std::vector<bool> find_crossing(Classes& classes) const {
+    std::vector<bool> crossing(graph_.values.size(), false);
+    std::vector<int> first(graph_.values.size(), -1);
     for (int v = 0; v < value_count(); ++v) {
-      if (classes.find(v) != wanted) continue;
+      const auto key = static_cast<std::size_t>(classes.find(v));
       for (int end : {value(v).producer, value(v).consumer}) {
-        if (first < 0) first = segment_of(end);
-        crosses = crosses || segment_of(end) != first;
+        if (first[key] < 0) first[key] = segment_of(end);
+        if (segment_of(end) != first[key]) crossing[key] = true;
       }
     }
-    return crosses;
+    return crossing;
   }
 
-  // A class is kept in full for backward unless it can be made again from kept classes by cheap nodes.
-  void choose_kept() {
-    full_.assign(graph_.values.size(), false);
-    again_.assign(graph_.values.size(), false);
-    for (int v = 0; v < value_count(); ++v) {  // values are numbered in the order their producers run
-      if (values_.find(v) != v) continue;
-      const bool crosses = crosses_segments(values_, v);
-      bool remake = !crosses;
-      for (int writer : writers(v)) {
-        remake = remake && node(writer).cheap;
-        for (int input : node(writer).inputs) {
-          const int source = values_.find(input);
-          remake = remake && (source == v || full_[static_cast<std::size_t>(source)] ||
-                              again_[static_cast<std::size_t>(source)]);
-        }
+  // How many nodes must run to make the class again from classes that are kept in full; more than may, if it cannot be.
+  int count_runs(std::size_t value_class) {
+    constexpr int too_many = tuning::most_nodes_run_again + 1;
+    int runs = 0;
+    for (int writer : writers_[value_class]) {
+      if (!node(writer).cheap) return too_many;
+      ++runs;
+      for (int input : node(writer).inputs) {
+        const std::size_t source = class_of(input);
+        if (source != value_class && !full_[source]) runs += runs_[source];
       }
-      const bool needed = read_by_backward(v);
-      full_[static_cast<std::size_t>(v)] = crosses || (needed && !remake);
-      again_[static_cast<std::size_t>(v)] = keep() && !full_[static_cast<std::size_t>(v)] && remake;
+      if (runs >= too_many) return too_many;
+    }
+    return runs;
+  }
+
+  // A class is kept in full for backward unless it can be made again from kept classes by a few cheap nodes.
+  void choose_kept() {
+    const std::vector<bool> crossing = find_crossing(values_);
+    full_.assign(graph_.values.size(), false);
+    runs_.assign(graph_.values.size(), tuning::most_nodes_run_again + 1);
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {  // in the order in which their producers run
+      if (class_of(static_cast<int>(v)) != v) continue;
+      runs_[v] = count_runs(v);
+      full_[v] = crossing[v] || (read_by_backward_[v] && runs_[v] > tuning::most_nodes_run_again);
     }
   }
 
@@ -151,11 +147,11 @@ class ProgramMaker {
     }
   }
 
-  void remake(int value_class, std::vector<Instruction>& instructions) {
-    for (int writer : writers(value_class)) {
+  void remake(std::size_t value_class, std::vector<Instruction>& instructions) {
+    for (int writer : writers_[value_class]) {
       for (int input : node(writer).inputs) {
-        const int source = values_.find(input);
-        if (source != value_class && !full_[static_cast<std::size_t>(source)]) remake(source, instructions);
+        const std::size_t source = class_of(input);
+        if (source != value_class && !full_[source]) remake(source, instructions);
       }
       instructions.push_back({writer, Direction::again});
     }
@@ -168,23 +164,23 @@ class ProgramMaker {
       for (auto position = segment.nodes.rbegin(); position != segment.nodes.rend(); ++position) {
         if (node(*position).backward_reads_input) {
           for (int input : node(*position).inputs) {
-            const int source = values_.find(input);
-            if (!full_[static_cast<std::size_t>(source)]) remake(source, segment.backward);
+            const std::size_t source = class_of(input);
+            if (!full_[source]) remake(source, segment.backward);
           }
         }
         segment.backward.push_back({*position, Direction::backward});
       }
     }
+    std::vector<int> stage_of(graph_.nodes.size(), 0);
     for (Segment& segment : program_.segments) {
-      const std::vector<int> stage_of = number_stages(segment);
+      number_stages(segment, stage_of);
       segment.forward_stages = cut_stages(segment.forward, stage_of);
       segment.backward_stages = cut_stages(segment.backward, stage_of);
     }
   }
 
   // A stage is a recurrent layer with what leads to it: cut where a Linear follows on a recurrence.
-  std::vector<int> number_stages(const Segment& segment) const {
-    std::vector<int> stage_of(graph_.nodes.size(), 0);
+  void number_stages(const Segment& segment, std::vector<int>& stage_of) const {
     int stage = 0;
     bool recurrence = false;
     for (int index : segment.nodes) {
@@ -195,7 +191,6 @@ class ProgramMaker {
       recurrence = recurrence || node(index).state >= 0;
       stage_of[static_cast<std::size_t>(index)] = stage;
     }
-    return stage_of;
   }
 
   // What is run again belongs to the node it is run for, the next one in the list.
@@ -233,7 +228,7 @@ class ProgramMaker {
     std::vector<int> of_class(graph_.values.size(), -1);
     program_.value_storage.assign(graph_.values.size(), -1);
     for (int v = 0; v < value_count(); ++v) {
-      const auto key = static_cast<std::size_t>(values_.find(v));
+      const std::size_t key = class_of(v);
       if (of_class[key] < 0) {
         of_class[key] = static_cast<int>(program_.storages.size());
         program_.storages.push_back({value(v).features, value(v).sequence, value(v).indices, full_[key]});
@@ -251,13 +246,12 @@ class ProgramMaker {
     if (!keep()) return;
     extend_sources_of_remade();
     std::fill(of_class.begin(), of_class.end(), -1);
+    const std::vector<bool> crossing = find_crossing(gradients_);
     for (int v = 0; v < value_count(); ++v) {
-      const int root = gradients_.find(v);
-      const auto key = static_cast<std::size_t>(root);
+      const auto key = static_cast<std::size_t>(gradients_.find(v));
       if (of_class[key] < 0) {
         of_class[key] = static_cast<int>(program_.storages.size());
-        program_.storages.push_back(
-            {value(v).features, value(v).sequence, false, crosses_segments(gradients_, root)});
+        program_.storages.push_back({value(v).features, value(v).sequence, false, crossing[key]});
       }
       program_.gradient_storage[static_cast<std::size_t>(v)] = of_class[key];
       Storage& storage = program_.storages[static_cast<std::size_t>(of_class[key])];
@@ -283,7 +277,9 @@ class ProgramMaker {
   Program program_;
   Classes values_, gradients_;
   std::vector<int> segment_of_;
-  std::vector<bool> full_, again_;  // by class
+  std::vector<bool> read_by_backward_, full_;  // by class
+  std::vector<std::vector<int>> writers_;      // by class
+  std::vector<int> runs_;                      // by class
 };
 
 }  // namespace

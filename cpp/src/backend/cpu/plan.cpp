@@ -98,6 +98,7 @@ class PlanMaker {
                     std::vector<Place>& values) {
     places_.assign(offsets_.size(), {});
     for (std::size_t i = 0; i < offsets_.size(); ++i) places_[i].offset = offsets_[i];
+    std::vector<int> interval_of(offsets_.size(), -1);  // by storage, in this segment
     for (const Segment& segment : plan_.program.segments) {
       std::vector<Interval> intervals;
       std::vector<int> storage_of, stage_of;
@@ -107,20 +108,22 @@ class PlanMaker {
         if (position >= (segment.*stages)[static_cast<std::size_t>(stage)].end) ++stage;
         for (int index : touched((segment.*list)[static_cast<std::size_t>(position)])) {
           if (storage(index).full) continue;
-          const auto known = std::find(storage_of.begin(), storage_of.end(), index);
-          const auto at = static_cast<std::size_t>(known - storage_of.begin());
-          if (known == storage_of.end()) {
+          int& known = interval_of[static_cast<std::size_t>(index)];
+          if (known < 0) {
+            known = static_cast<int>(intervals.size());
             const std::int64_t rows = segment.sequence ? plan_.geometry.chunk_rows() : plan_.largest_lane;
             intervals.push_back({rows_bytes(storage(index), rows, 1), position, position});
             storage_of.push_back(index);
             stage_of.push_back(stage);
             passed_on.push_back(false);
           }
+          const auto at = static_cast<std::size_t>(known);
           intervals[at].last = position;
           if (stage_of[at] != stage) passed_on[at] = true;
         }
       }
       place_intervals_of(intervals, storage_of, passed_on, segment.sequence && plan_.wavefront);
+      for (int index : storage_of) interval_of[static_cast<std::size_t>(index)] = -1;
     }
     write_places(plan_.program.value_storage, values);
     write_places(plan_.program.gradient_storage, plan_.gradients);  // read in backward, which is placed last
