@@ -140,6 +140,17 @@ TEST(LayerSpec, MistakesAreNamed) {
   expect_refused({nn::Embedding{.num = 0, .size = 2}}, 0, {"Embedding", "num", "got 0"});
   expect_refused({nn::Linear{.size = 2}, nn::Embedding{.num = 3, .size = 2}}, 2, {"layer 1", "Embedding"});
   expect_refused({nn::LastStep{}, nn::Recurrence{}}, 2, {"layer 1", "Recurrence"});
+  const std::vector<LayerSpec> readers = {nn::LastStep{},
+                                          nn::MeanOverTime{},
+                                          nn::TimeDifference{},
+                                          nn::Recurrence{},
+                                          nn::Bidirectional{{nn::IndRNN{.size = 2}}},
+                                          nn::BatchNorm{.mode = "step", .time_steps = 3}};
+  for (const LayerSpec& reader : readers) {  // one wording, that names no layer which is not there
+    expect_refused({nn::MeanOverTime{}, reader}, 2,
+                   {"layer 1 (" + reader.type + ") must read a sequence",
+                    "got one row of each: the time steps end at a layer before it"});
+  }
   LayerSpec unknown;
   unknown.type = "Conv";
   expect_refused({unknown}, 2, {"layer 0", "Conv", "Linear"});

@@ -21,9 +21,7 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
   if (!by_step && spec.mode != "sequence") {
     throw_field_error(path, generic.type, "mode must be one of sequence, step; got '" + spec.mode + "'");
   }
-  if (by_step && !builder.value(input).sequence) {
-    throw_field_error(path, generic.type, "must read a sequence in mode 'step'");
-  }
+  if (by_step) read_sequence(builder, input, path, generic.type, " in mode 'step'");
   if (by_step) check_size(spec.time_steps, "time_steps", path, generic.type);
   if (!(spec.momentum >= 0.0 && spec.momentum <= 1.0)) {
     throw_field_error(path, generic.type, "momentum must be between 0 and 1, got " + to_text(spec.momentum));

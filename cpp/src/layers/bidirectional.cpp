@@ -31,7 +31,7 @@ int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const 
   const auto spec = read_spec<nn::Bidirectional>(generic, path);
   if (spec.layers.empty())
     throw_field_error(path, generic.type, "layers must hold at least one layer, got none");
-  if (!builder.value(input).sequence) throw_field_error(path, generic.type, "must read a sequence");
+  read_sequence(builder, input, path, generic.type);
   const auto [ahead, back] = add_fork(builder, input, path);
   const int forward = builder.lower(spec.layers, ahead, path + ".forward");
   if (!builder.value(forward).sequence) throw_field_error(path, generic.type, "layers must give a sequence");

@@ -8,9 +8,7 @@ namespace {
 
 int lower(GraphBuilder& builder, const nn::LayerSpec& spec, int input, const std::string& path) {
   read_spec<nn::LastStep>(spec, path);
-  const Value from = builder.value(input);
-  if (!from.sequence)
-    throw_field_error(path, spec.type, "must read a sequence, not what LastStep left of one");
+  const Value from = read_sequence(builder, input, path, spec.type);
   const int output = builder.add_value({.features = from.features, .sequence = false});
   Node node{.type = "LastStep", .path = path, .spec = spec};
   node.inputs = {input};

@@ -60,6 +60,10 @@ Spec read_spec(const nn::LayerSpec& generic, const std::string& path);
 [[noreturn]] INDRNN_API void throw_field_error(const std::string& path, const std::string& type,
                                                const std::string& message);
 
+// What the layer reads; throws unless it is a sequence. `when` is the setting of the layer that asks for one.
+Value read_sequence(const GraphBuilder& builder, int input, const std::string& path, const std::string& type,
+                    const std::string& when = "");
+
 }  // namespace indrnn
 
 #include "layers/read_spec.hpp"

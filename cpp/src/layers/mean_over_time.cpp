@@ -8,8 +8,7 @@ namespace {
 
 int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const std::string& path) {
   read_spec<nn::MeanOverTime>(generic, path);
-  const Value from = builder.value(input);
-  if (!from.sequence) throw_field_error(path, generic.type, "must read a sequence, not one step of it");
+  const Value from = read_sequence(builder, input, path, generic.type);
   Node node{.type = "MeanOverTime", .path = path, .spec = generic};
   const int output = builder.add_value({.features = from.features, .sequence = false});
   node.inputs = {input};

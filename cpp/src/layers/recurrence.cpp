@@ -28,8 +28,7 @@ Initializer recurrent_initializer(const nn::Recurrence& spec, const std::string&
 
 int lower_recurrence(GraphBuilder& builder, const nn::Recurrence& spec, int input, const std::string& path,
                      const std::string& type) {
-  const Value from = builder.value(input);
-  if (!from.sequence) throw_field_error(path, type, "must read a sequence, not what LastStep left of one");
+  const Value from = read_sequence(builder, input, path, type);
   if (!find_activation(spec.activation)) throw_field_error(path, type, unknown_activation(spec.activation));
   if (!(spec.zoneout >= 0.0 && spec.zoneout < 1.0)) {
     throw_field_error(path, type, "zoneout must be at least 0 and below 1, got " + to_text(spec.zoneout));

@@ -76,4 +76,13 @@ void throw_field_error(const std::string& path, const std::string& type, const s
   throw InvalidArgument("[network] layer " + path + " (" + type + ") " + message);
 }
 
+Value read_sequence(const GraphBuilder& builder, int input, const std::string& path, const std::string& type,
+                    const std::string& when) {
+  const Value& value = builder.value(input);
+  if (value.sequence) return value;
+  throw_field_error(
+      path, type,
+      "must read a sequence" + when + ", got one row of each: the time steps end at a layer before it");
+}
+
 }  // namespace indrnn

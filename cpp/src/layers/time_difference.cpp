@@ -9,8 +9,7 @@ namespace {
 
 int lower(GraphBuilder& builder, const nn::LayerSpec& generic, int input, const std::string& path) {
   read_spec<nn::TimeDifference>(generic, path);
-  const Value from = builder.value(input);
-  if (!from.sequence) throw_field_error(path, generic.type, "must read a sequence, not one step of it");
+  const Value from = read_sequence(builder, input, path, generic.type);
   Node node{.type = "TimeDifference", .path = path, .spec = generic};
   const int output = builder.add_value({.features = from.features, .sequence = true});
   node.inputs = {input};
