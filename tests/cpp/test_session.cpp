@@ -2,6 +2,7 @@
 #include <atomic>
 #include <thread>
 
+#include "inference/program.hpp"
 #include "support.hpp"
 
 namespace indrnn::testing {
@@ -241,7 +242,10 @@ TEST(Session, OutlivesNetworkAndModelAndIgnoresLaterChanges) {
 
 TEST(Session, RefusesWhatItCannotRun) {
   expect_error<InvalidArgument>([] { Model(make_network({nn::Bidirectional{{nn::IndRNN{.size = 2}}}}, 3)); },
-                                {"layer 0", "from its end"});
+                                {"layer 0 (Bidirectional)", "cannot run step by step", "from its end"});
+  expect_error<InvalidArgument>(
+      [] { inference::throw_no_streaming_form({.type = "Attention", .path = "4"}); },
+      {"[model] layer 4 (Attention) cannot run step by step: it has no streaming form"});
   Session session{Model(settled(norms()))};
   Tensor x({1, 3}, DType::float64), y({1, 3}, DType::float64), narrow({1, 2}, DType::float64);
   Tensor single({1, 3}, DType::float32);

@@ -79,9 +79,7 @@ class Lowering {
     };
     const auto found = table.find(node.type);
     if (found == table.end()) {
-      throw InvalidArgument("[model] layer " + node.path + " (" +
-                            (node.spec.type.empty() ? node.type : node.spec.type) +
-                            ") cannot run step by step: it reads the sequence from its end");
+      throw_no_streaming_form(node);
     }
     (this->*found->second)(node);
   }

@@ -13,6 +13,7 @@
 #include "backend/cpu/kernels/stream.hpp"
 #include "indrnn/network.hpp"
 #include "indrnn/tensor.hpp"
+#include "plan/graph.hpp"
 
 namespace indrnn::inference {
 
@@ -82,7 +83,9 @@ struct Program {
   std::int64_t row_elements = 0;  // of a workspace of one row
 };
 
-// Throws InvalidArgument for a layer that reads sequences from their end.
+[[noreturn]] void throw_no_streaming_form(const Node& node);
+
+// Throws InvalidArgument for a layer that has no streaming form, as one that reads sequences from their end.
 Program make_program(const Network& network);
 
 // Runs one step of the rows [first, first + count); x and y are those of all rows.
