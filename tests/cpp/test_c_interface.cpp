@@ -188,6 +188,30 @@ TEST(CInterface, TrainStepsLearn) {
   EXPECT_LT(loss, first / 20);
   EXPECT_EQ(indrnn_train_step(optimizer.get(), 7, 5, 4, x.data(), targets, lengths, 1.0, &loss),
             INDRNN_INVALID_ARGUMENT);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(indrnn_train_step(optimizer.get(), INDRNN_SOFTMAX_CROSS_ENTROPY, 5, 4, x.data(), targets, lengths,
+                              nan, &loss),
+            INDRNN_INVALID_ARGUMENT);
+  EXPECT_STREQ(indrnn_last_message(), "[train_step] clip must be a number, got nan");
+}
+
+TEST(CInterface, RefusesALearningRateThatNoStepTakes) {
+  const NetworkHandle network = create(classifier, 1);
+  for (const bool adam : {true, false}) {
+    indrnn_optimizer* made = nullptr;
+    ASSERT_EQ(adam ? indrnn_adam_create(network.get(), 1e-2, 0.0, &made)
+                   : indrnn_sgd_create(network.get(), 1e-2, 0.0, 0.0, &made),
+              INDRNN_OK);
+    const OptimizerHandle optimizer(made);
+    const double infinity = std::numeric_limits<double>::infinity();
+    for (const double lr : {std::numeric_limits<double>::quiet_NaN(), infinity, -0.1}) {
+      EXPECT_EQ(indrnn_optimizer_set_lr(optimizer.get(), lr), INDRNN_INVALID_ARGUMENT) << lr;
+      EXPECT_NE(std::string(indrnn_last_message()).find("lr must be a finite number >= 0"),
+                std::string::npos);
+      EXPECT_EQ(indrnn_optimizer_step(optimizer.get()), INDRNN_OK);  // the rate before is kept
+    }
+    EXPECT_EQ(indrnn_optimizer_set_lr(optimizer.get(), 0.0), INDRNN_OK);
+  }
 }
 
 TEST(CInterface, TrainStepCountsOnlyRowsWithinLengths) {

@@ -1,7 +1,10 @@
+#include <cmath>
 #include <string>
 #include <variant>
 
 #include "c_interface/guard.hpp"
+#include "core/check.hpp"
+#include "optim/blocks.hpp"
 
 using namespace indrnn;
 using namespace indrnn::c_interface;
@@ -65,6 +68,7 @@ indrnn_status indrnn_sgd_create(indrnn_network* network, double lr, double momen
 indrnn_status indrnn_optimizer_set_lr(indrnn_optimizer* optimizer, double lr) noexcept {
   return guarded([&] {
     require(optimizer, "optimizer");
+    optim::check_not_negative("optimizer_set_lr", "lr", lr);
     std::visit([&](auto& each) { each.options.lr = lr; }, optimizer->optimizer);
   });
 }
@@ -98,6 +102,7 @@ indrnn_status indrnn_train_step(indrnn_optimizer* optimizer, int kind, int64_t t
                                 double* loss) noexcept {
   return guarded([&] {
     require(optimizer, "optimizer"), require(targets, "targets"), require(loss, "loss");
+    if (std::isnan(clip)) fail("train_step", "clip", "be a number", to_text(clip));
     indrnn_network& handle = *optimizer->network;
     Network& network = handle.network;
     const Shape shape = network.output_shape(time_steps, batch);
