@@ -116,6 +116,15 @@ TEST(ModelFile, ErrorsOfTheSystemHaveTheirNumberAndPath) {
     EXPECT_EQ(error.code, ENOENT);
     EXPECT_EQ(error.path, "/nowhere/model.safetensors");
   }
+  try {
+    trained().save("/nowhere/model.safetensors");
+    FAIL();
+  } catch (const FileError& error) {  // not the temporary file's beside it
+    EXPECT_EQ(error.code, ENOENT);
+    EXPECT_EQ(error.path, "/nowhere/model.safetensors");
+    EXPECT_EQ(std::string(error.what()),
+              "could not write /nowhere/model.safetensors: No such file or directory");
+  }
   EXPECT_THROW(Network::load(std::filesystem::temp_directory_path().string()), FileError);
   EXPECT_THROW(Network::load("/dev/zero"), FileError);
 }

@@ -23,9 +23,10 @@ namespace {
 
 class Descriptor {
  public:
-  Descriptor(const char* what, const std::string& path, int flags)
+  // `named` is the path that an error names: the caller's, where `path` is not.
+  Descriptor(const char* what, const std::string& path, int flags, const std::string& named)
       : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (descriptor_ < 0) fail_with(what, path, errno);
+    if (descriptor_ < 0) fail_with(what, named, errno);
   }
   ~Descriptor() { close(descriptor_); }
   Descriptor(const Descriptor&) = delete;
@@ -61,7 +62,7 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
-  const Descriptor file("read", path, O_RDONLY | O_NONBLOCK);  // a pipe without a writer must not hang
+  const Descriptor file("read", path, O_RDONLY | O_NONBLOCK, path);  // a pipe without a writer must not hang
   struct stat status{};
   if (fstat(file.get(), &status) != 0) fail_with("read", path, errno);
   if (!S_ISREG(status.st_mode)) fail_with("read", path, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
@@ -86,13 +87,13 @@ void write_atomically(const std::string& path, std::span<const std::byte> bytes)
   Temporary temporary{folder + "/." + name + "." + std::to_string(getpid()) + "." + std::to_string(count++) +
                       ".tmp"};
   {
-    Descriptor file("write", temporary.path, O_WRONLY | O_CREAT | O_TRUNC);
+    Descriptor file("write", temporary.path, O_WRONLY | O_CREAT | O_TRUNC, path);
     write_all(file.get(), bytes, path);
     if (fsync(file.get()) != 0) fail_with("write", path, errno);
   }
   if (rename(temporary.path.c_str(), target.c_str()) != 0) fail_with("write", path, errno);
   temporary.path.clear();
-  const Descriptor directory("flush", folder, O_RDONLY | O_DIRECTORY);
+  const Descriptor directory("flush", folder, O_RDONLY | O_DIRECTORY, path);
   fsync(directory.get());  // some file systems cannot; the file itself is safe
 }
 
