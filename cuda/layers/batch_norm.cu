@@ -21,7 +21,7 @@ struct NormMemory {
   double* count;            // [1] real rows of all ranks, 0 where the running statistics were used
   double *means, *squares;  // behind `count`: what ranks sum; backward: dy and dy (x - mean)
   double* inverse;
-  T *mean, *scale, *offset;            // y = scale x + offset
+  T *mean, *scale, *bias;              // y = scale (x - mean) + bias: without variance exactly bias
   T *dy_factor, *x_factor, *constant;  // dx = dy_factor dy + x_factor (x - mean) + constant
 
   static std::size_t bytes(std::int64_t features) {
@@ -32,8 +32,8 @@ struct NormMemory {
       : count(memory), means(count + 1), squares(means + features), inverse(squares + features) {
     mean = reinterpret_cast<T*>(inverse + features);
     scale = mean + features;
-    offset = scale + features;
-    dy_factor = offset + features;
+    bias = scale + features;
+    dy_factor = bias + features;
     x_factor = dy_factor + features;
     constant = x_factor + features;
   }
@@ -68,7 +68,7 @@ struct SetFeature {
     store(m.inverse + f, inverse);
     store(m.mean + f, static_cast<T>(mean));
     store(m.scale + f, static_cast<T>(scale));
-    store(m.offset + f, static_cast<T>(static_cast<double>(load(bias + f)) - mean * scale));
+    store(m.bias + f, load(bias + f));
     store(m.dy_factor + f,
           static_cast<T>(scale));  // of fixed statistics; backward replaces the rest in training
     store(m.x_factor + f, T(0));
@@ -125,17 +125,18 @@ struct UseRunning {
 };
 
 template <class S>
-struct ScaleOffset {
+struct Normalize {
   using T = Compute<S>;
   const S* x;
   S* y;
-  const T *scale, *offset;
+  const T *mean, *scale, *bias;
   std::int64_t columns, features;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
-    const T a = load_constant(scale + column % features), b = load_constant(offset + column % features);
+    const std::int64_t f = column % features;
+    const T center = load_constant(mean + f), a = load_constant(scale + f), b = load_constant(bias + f);
 #pragma unroll 8
     for (std::int64_t t = first; t < end; ++t)
-      store(y + t * columns + column, load(x + t * columns + column) * a + b);
+      store(y + t * columns + column, (load(x + t * columns + column) - center) * a + b);
   }
 };
 
@@ -292,8 +293,8 @@ class Apply : public BatchNorm<S> {
     const Rows rows = run.rows(this->node_.inputs[0]);
     const NormMemory<T> m = this->memory(run, this->node_.index - 1);
     launch_walk("batch_norm_forward", run.stream, rows,
-                ScaleOffset<S>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.scale,
-                               m.offset, rows.columns(), rows.features});
+                Normalize<S>{run.value(this->node_.inputs[0]), run.value(this->node_.outputs[0]), m.mean,
+                             m.scale, m.bias, rows.columns(), rows.features});
   }
 
   void backward(Run<S>&) const override {}

@@ -18,9 +18,10 @@ std::vector<Stack> stacks() {
       {"layer_norm_wide", {nn::Linear{.size = 67}, nn::LayerNorm{}, linear}},
       {"batch_norm", {nn::IndRNN{.size = 35}, nn::BatchNorm{}, nn::IndRNN{.size = 3}, nn::BatchNorm{}}},
       {"batch_norm_of_rows", {nn::IndRNN{.size = 5}, nn::LastStep{}, nn::BatchNorm{}, linear}},
-      // Not ReLU: a step that one sample alone reaches is normalised to zero, where its slope hangs on rounding.
+      // A step that one sample alone reaches is normalised to exactly zero, where ReLU's slope is 0 on both devices.
       {"step_norm",
        {nn::IndRNN{.size = 34}, step_norm, nn::IndRNN{.size = 3, .activation = "tanh"}, step_norm}},
+      {"step_norm_relu", {nn::IndRNN{.size = 34}, step_norm, nn::Recurrence{}, linear}},
       {"dropout",
        {nn::IndRNN{.size = 9}, nn::Dropout{.p = 0.4}, nn::IndRNN{.size = 6}, nn::LastStep{},
         nn::Dropout{.p = 0.3}, linear}},

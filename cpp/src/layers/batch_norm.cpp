@@ -189,6 +189,11 @@ class Statistics : public BatchNorm<T> {
       const double variance = std::max(0.0, squares / count);
       const double unbiased = count > 1.0 ? squares / (count - 1.0) : variance;
       this->set_feature(run, m, f, mean, variance);
+      // Without variance x is the mean, and y the bias: not what rounding leaves of scale x - scale mean.
+      if (squares == 0.0) {
+        m.scale[f] = T(0);
+        m.offset[f] = run.parameter(this->node_.parameters[1])[f];
+      }
       running_mean[f] += static_cast<T>(this->spec_.momentum * (mean - static_cast<double>(running_mean[f])));
       running_variance[f] +=
           static_cast<T>(this->spec_.momentum * (unbiased - static_cast<double>(running_variance[f])));
@@ -215,7 +220,7 @@ class Statistics : public BatchNorm<T> {
       const double difference = lane_mean - joined.mean, count = joined.count;
       joined.squares += m.squares[lane * m.features + f] - sum * sum / n +
                         difference * difference * count * n / (count + n);
-      joined.mean += difference * n / (count + n);
+      joined.mean = count == 0.0 ? lane_mean : joined.mean + difference * n / (count + n);
       joined.count += n;
     }
     return joined;

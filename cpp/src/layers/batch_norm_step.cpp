@@ -150,8 +150,11 @@ class StepStatistics : public StepNorm<T> {
       const double scale = static_cast<double>(weight[f]) * inverse;
       m.mean[at + f] = static_cast<T>(mean);
       m.inverse[at + f] = static_cast<T>(inverse);
-      m.scale[at + f] = static_cast<T>(scale);
-      m.offset[at + f] = static_cast<T>(static_cast<double>(bias[f]) - mean * scale);
+      m.dy_factor[at + f] = static_cast<T>(scale);
+      // Without variance x is the mean, and y the bias: not what rounding leaves of scale x - scale mean.
+      const bool constant = squares[f] == 0.0;
+      m.scale[at + f] = constant ? T(0) : static_cast<T>(scale);
+      m.offset[at + f] = constant ? bias[f] : static_cast<T>(static_cast<double>(bias[f]) - mean * scale);
       squares[f] = variance;  // for the running statistics
     }
   }
@@ -292,9 +295,8 @@ class StepApply : public StepNorm<T> {
     const double *sum_dy = m.sums + at, *sum_dy_x = m.products + at;
     const double count = std::max(1.0, m.counts[window_step]);
     for (std::int64_t f = 0; f < features; ++f) {
-      const double scale = static_cast<double>(m.scale[at + f]),
+      const double scale = static_cast<double>(m.dy_factor[at + f]),
                    inverse = static_cast<double>(m.inverse[at + f]);
-      m.dy_factor[at + f] = m.scale[at + f];
       m.x_factor[at + f] = static_cast<T>(-scale * inverse * inverse * sum_dy_x[f] / count);
       m.constant[at + f] = static_cast<T>(-scale * sum_dy[f] / count);
     }
