@@ -5,6 +5,7 @@ The format is described in docs/model-file.md; C++ reads and writes the same byt
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -124,7 +125,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        If it cannot be written; what was there before is untouched and the temporary file is gone.
+        If it cannot be written, with `path` as its `filename`; what was there before is untouched
+        and the temporary file is gone.
     """
     target = Path(path).resolve()  # through a link to the file it points to
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
@@ -134,8 +136,12 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            # Of the caller's path: the temporary file's name would tell nobody anything.
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     folder = os.open(target.parent, os.O_RDONLY)
     try:

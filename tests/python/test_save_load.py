@@ -366,9 +366,17 @@ class TestAtomicity:
         network("float64").save(saved)
         assert events == [saved.stat().st_size, "rename", "folder"]
 
-    def test_a_folder_that_is_not_there_is_an_os_error(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            network().save(tmp_path / "nowhere" / "model.safetensors")
+    @pytest.mark.parametrize(
+        ("folder", "kind"), [("nowhere", FileNotFoundError), ("a_file", NotADirectoryError)]
+    )
+    def test_a_folder_that_is_none_is_an_os_error_which_names_the_path(
+        self, tmp_path, folder, kind
+    ):
+        (tmp_path / "a_file").write_bytes(b"")
+        path = tmp_path / folder / "model.safetensors"
+        with pytest.raises(kind, match=r"model\.safetensors'$") as caught:
+            network().save(path)
+        assert caught.value.filename == str(path)
 
     def test_a_link_is_followed(self, saved, tmp_path):
         link = tmp_path / "latest.safetensors"
