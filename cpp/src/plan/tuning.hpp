@@ -20,8 +20,8 @@ inline constexpr double least_shared_work = 5e6;
 inline constexpr std::int64_t lane_gradient_bytes = 256 * 1024 * 1024;
 // Where windows of time are run again in backward: what one window keeps.
 inline constexpr std::int64_t window_bytes = 64 * 1024 * 1024;
-// Cheap nodes that may run again in backward to make one value instead of keeping it: no network of the papers has more
-// than 3 in a row, and without a bound a chain of n would take n^2 / 2 runs.
+// Cheap nodes that may run again in backward to make one value instead of keeping it. The plans of all architectures
+// are those without a bound; without one a chain of n such layers would take n^2 / 2 runs.
 inline constexpr int most_nodes_run_again = 8;
 // A wavefront: chunks that a stage may be ahead of the last one beyond what the pipeline itself needs.
 inline constexpr std::int64_t spare_ring_chunks = 4;
