@@ -1,4 +1,6 @@
 // Model files: the same bytes from C++ and Python, and nothing that a hostile one may do.
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -106,6 +108,26 @@ TEST(ModelFile, SavingLeavesTheOldFileWhenItFails) {
   } catch (const FileError& error) {
     EXPECT_EQ(error.code, ENOTDIR);
   }
+}
+
+TEST(ModelFile, SavingReplacesFilesOnlyAndKeepsTheirPermissions) {
+  const Network network = trained();
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("indrnn_" + std::to_string(std::random_device()()));
+  std::filesystem::create_directory(folder);
+  const auto pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(network.save(pipe.string()), FileError);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+
+  const auto file = folder / std::string(250, 'm');  // as long as a name may be, nearly
+  network.save(file.string());
+  using std::filesystem::perms;
+  std::filesystem::permissions(file, perms::owner_read | perms::owner_write);
+  network.save(file.string());
+  EXPECT_EQ(std::filesystem::status(file).permissions(), perms::owner_read | perms::owner_write);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ModelFile, ErrorsOfTheSystemHaveTheirNumberAndPath) {

@@ -62,6 +62,8 @@ TEST(DType, a_number_that_is_none_is_an_error) {
   EXPECT_NE(message_of<TypeMismatch>([&] { name_of(none); }).find("got number 99"), std::string::npos);
   EXPECT_THROW(size_of(none), TypeMismatch);
   EXPECT_THROW(Tensor(Shape{3}, none), TypeMismatch);
+}
+
 // A pointer to anything but elements of a known type is no tensor.
 template <class T>
 constexpr bool has_views =

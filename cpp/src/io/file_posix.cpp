@@ -83,11 +83,16 @@ void write_atomically(const std::string& path, std::span<const std::byte> bytes)
   const std::size_t slash = target.rfind('/');
   const std::string folder =
       slash == std::string::npos ? "." : target.substr(0, std::max<std::size_t>(slash, 1));
-  const std::string name = slash == std::string::npos ? target : target.substr(slash + 1);
-  Temporary temporary{folder + "/." + name + "." + std::to_string(getpid()) + "." + std::to_string(count++) +
+  struct stat old{};
+  const bool replaces = stat(target.c_str(), &old) == 0;
+  // A device or a pipe would be gone for good.
+  if (replaces && !S_ISREG(old.st_mode)) fail_with("write", path, S_ISDIR(old.st_mode) ? EISDIR : EINVAL);
+  // Of the name nothing: with it a long one would be too long.
+  Temporary temporary{folder + "/.indrnn." + std::to_string(getpid()) + "." + std::to_string(count++) +
                       ".tmp"};
   {
     Descriptor file("write", temporary.path, O_WRONLY | O_CREAT | O_TRUNC, path);
+    if (replaces && fchmod(file.get(), old.st_mode & 07777) != 0) fail_with("write", path, errno);
     write_all(file.get(), bytes, path);
     if (fsync(file.get()) != 0) fail_with("write", path, errno);
   }
