@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 INT64_MAX = 2**63 - 1
 
@@ -80,3 +86,23 @@ def text(operation: str, name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"[{operation}] {name} must be a str, got {got(value)}")
     return str(value)
+
+
+def unmasked(operation: str, name: str, value: object) -> NDArray[Any]:
+    """`value` as a plain array; no masked array, whose mask NumPy drops without a word."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"[{operation}] {name} is a masked array, whose mask would be lost; "
+            "give .filled(...) of it"
+        )
+    return np.asarray(value)
+
+
+def array_like(operation: str, name: str, value: object, like: NDArray[Any]) -> NDArray[Any]:
+    """`value`, an array of the dtype and shape of `like`, not masked."""
+    if not isinstance(value, np.ndarray) or value.dtype != like.dtype:
+        came = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"[{operation}] {name} must be an array of {like.dtype}, got {came}")
+    if value.shape != like.shape:
+        raise ValueError(f"[{operation}] {name} must have shape {like.shape}, got {value.shape}")
+    return unmasked(operation, name, value)

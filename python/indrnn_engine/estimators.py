@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._checks import unmasked
 from .data.batches import Data
+from .data.moments import moments, real_steps
 from .data.ragged import as_dataset
 from .data.sequences import SequenceDataset, SequenceSource, held_out_samples, split_indices
 from .extras import missing
@@ -144,8 +146,11 @@ class _IndRNN(BaseEstimator):  # type: ignore[misc]
 
     def _read(self, X: Any, *, reset: bool) -> SequenceDataset:
         """Check what came and bring it to [N, T, F] with lengths."""
+        where = type(self).__name__
+        if isinstance(X, np.ma.MaskedArray):
+            X = unmasked(where, "X", X)
         if _is_ragged(X):
-            pieces = [np.asarray(piece, dtype=np.float64) for piece in X]
+            pieces = [unmasked(where, "X", piece).astype(np.float64) for piece in X]
             pieces = [piece[:, None] if piece.ndim == 1 else piece for piece in pieces]
             dataset = as_dataset(pieces)
             self._count_features(dataset.x.shape[2], reset=reset)
@@ -171,13 +176,8 @@ class _IndRNN(BaseEstimator):  # type: ignore[misc]
     def _standardized(self, dataset: SequenceDataset, *, reset: bool) -> SequenceDataset:
         """Bring each feature to mean 0 and deviation 1 over the steps seen in `fit`."""
         if reset:
-            steps = dataset.x.reshape(-1, dataset.x.shape[2])
-            if dataset.lengths is not None:
-                real = np.arange(dataset.x.shape[1])[None, :] < dataset.lengths[:, None]
-                steps = dataset.x[real]
-            self.mean_ = steps.mean(axis=0)
-            deviation = steps.std(axis=0)
-            self.scale_ = np.where(deviation > 0.0, deviation, 1.0)
+            steps = real_steps(dataset.x, dataset.lengths)
+            self.mean_, self.scale_ = moments(type(self).__name__, "X", steps)
         return SequenceDataset((dataset.x - self.mean_) / self.scale_, dataset.y, dataset.lengths)
 
     def _output(self, X: Any, kind: str) -> NDArray[np.float64]:
@@ -317,9 +317,7 @@ class IndRNNRegressor(RegressorMixin, _IndRNN):  # type: ignore[misc]
         validation.check_consistent_length(dataset.x, y)
         self._single = y.ndim == 1
         targets = y[:, None] if self._single else y
-        self.target_mean_ = targets.mean(axis=0)
-        deviation = targets.std(axis=0)
-        self.target_scale_ = np.where(deviation > 0.0, deviation, 1.0)
+        self.target_mean_, self.target_scale_ = moments(type(self).__name__, "y", targets)
         targets = (targets - self.target_mean_) / self.target_scale_
         dataset = SequenceDataset(dataset.x, targets, dataset.lengths)
         self._train(self._standardized(dataset, reset=True), "regression", targets.shape[1])
@@ -338,6 +336,8 @@ class IndRNNRegressor(RegressorMixin, _IndRNN):  # type: ignore[misc]
 
 
 def _check_given(estimator: object, y: object) -> None:
+    if isinstance(y, np.ma.MaskedArray):
+        unmasked(type(estimator).__name__, "y", y)
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"

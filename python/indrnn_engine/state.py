@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import array_like
 from ._core import State as CoreState
 from ._state_parts import StateParts
 
@@ -55,12 +55,7 @@ class State(StateParts, Mapping[str, NDArray[Any]]):
     def __setitem__(self, name: str, values: NDArray[Any]) -> None:
         """Overwrite an entry with an array of its dtype and shape."""
         view = self[name]
-        if not isinstance(values, np.ndarray) or values.dtype != view.dtype:
-            got = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
-            raise TypeError(f"[State] {name} must be an array of {view.dtype}, got {got}")
-        if values.shape != view.shape:
-            raise ValueError(f"[State] {name} must have shape {view.shape}, got {values.shape}")
-        view[...] = values
+        view[...] = array_like("State", name, values, view)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._core.names)

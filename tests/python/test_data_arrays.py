@@ -9,6 +9,7 @@ import pytest
 
 import indrnn_engine as ie
 from indrnn_engine.data.arrays import from_arrays, load
+from indrnn_engine.data.moments import moments
 from indrnn_engine.data.ragged import as_dataset
 
 if TYPE_CHECKING:
@@ -67,6 +68,57 @@ def test_constant_feature_stays_finite() -> None:
     assert (data.source("train").batch(0, 0, 0).x == 0.0).all()
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e-3, 1000.1, -7.3e20])
+def test_a_constant_whose_mean_is_rounded_is_constant(
+    rng: np.random.Generator, value: float
+) -> None:
+    x = rng.normal(size=(40, 6, 2))
+    x[:, :, 1] = value
+    data = from_arrays(x, np.full(40, value))
+    batch = data.source("train").batch(0, 0, 0)
+    np.testing.assert_allclose(batch.x[..., 1], 0.0, atol=abs(value) * 1e-14)
+    np.testing.assert_allclose(batch.y, 0.0, atol=abs(value) * 1e-14)
+    assert data.metadata["input_deviation"][1] == data.metadata["target_deviation"][0] == 1.0
+
+
+def test_a_small_deviation_about_a_large_mean_is_one() -> None:
+    mean, deviation = moments("arrays", "x", 1e6 + 1e-3 * np.arange(-2.0, 3.0)[:, None])
+    np.testing.assert_allclose(mean, 1e6)
+    np.testing.assert_allclose(deviation, 1e-3 * np.sqrt(2.0), rtol=1e-6)
+
+
+LARGE = np.linspace(-1.0, 1.0, 20)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "message"),
+    [
+        (LARGE * 1e300, LARGE, {}, "x must be small enough .* feature 0"),
+        (LARGE, LARGE * 1e300, {}, "y must be small enough .* feature 0"),
+        (LARGE * 1e39, LARGE, {"standardize": False}, "x must fit into float32, and does not at"),
+        (LARGE, LARGE * 1e39, {"standardize": False}, "y must fit into float32, and does not at"),
+    ],
+)
+def test_numbers_that_would_overflow_are_refused(
+    x: Any, y: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"\[arrays\] {message}"):
+        from_arrays(np.tile(x[:, None], (1, 4)), y, **options)
+
+
+def test_numbers_that_float64_holds_are_kept() -> None:
+    x = np.tile(LARGE[:, None] * 1e39, (1, 4))
+    batch = from_arrays(x, LARGE, standardize=False, dtype="float64").source("train").batch(0, 0, 0)
+    assert np.abs(batch.x).max() > 1e38
+    assert np.isfinite(from_arrays(x, LARGE).source("train").batch(0, 0, 0).x).all()
+
+
+def test_padding_may_hold_anything() -> None:
+    x = np.tile(LARGE[:, None], (1, 4))
+    x[:, 3:] = 1e300
+    assert from_arrays(x[:, :, None], LARGE, np.full(20, 3), standardize=False).time_steps == 4
+
+
 @pytest.mark.parametrize("name", ["train", "validation", "test"])
 def test_splits_hold_every_sample_once(name: str) -> None:
     x = np.arange(50.0).reshape(50, 1, 1)
@@ -99,10 +151,30 @@ X, Y = np.zeros((6, 4, 2)), np.zeros(6, np.int64)
         (np.zeros((9, 2)), Y, np.full(6, 2), r"must hold sum\(lengths\) = 12 steps, got 9"),
         ([np.zeros((2, 1)), np.zeros((2, 2))], Y[:2], None, "with one F"),
         (np.zeros((1, 4, 2)), Y[:1], None, "at least 2 sequences"),
+        (X, np.full(6, 2**64 - 1, np.uint64), None, "y of classes must be below 2.*, got 1844"),
+        (X, Y, np.full(6, 2**63 + 5, np.uint64), "lengths must be at most .*, got 92233720"),
+        (np.zeros((4, 2)), Y[:5], np.array([2**62] * 4 + [4]), r"must hold sum\(lengths\) = 1844"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(x: Any, y: Any, lengths: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
+        from_arrays(x, y, lengths)
+
+
+MASKED = np.ma.masked_array(X, mask=True)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "lengths", "name"),
+    [
+        (MASKED, Y, None, "x"),
+        (list(MASKED), Y, None, "x"),
+        (X, np.ma.masked_array(Y, mask=True), None, "y"),
+        (X, Y, np.ma.masked_array(Y + 1, mask=True), "lengths"),
+    ],
+)
+def test_masked_arrays_are_refused(x: Any, y: Any, lengths: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"\[arrays\] {name} is a masked array, whose mask"):
         from_arrays(x, y, lengths)
 
 

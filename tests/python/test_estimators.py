@@ -138,6 +138,41 @@ def test_mistakes_are_named(X: Any, y: Any, message: str) -> None:
         classifier().fit(X, y)
 
 
+SMALL = np.random.default_rng(0).normal(size=(20, 6, 2))
+CLASSES = np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "name"),
+    [
+        (np.ma.masked_array(SMALL, mask=SMALL > 0), CLASSES, "X"),
+        ([np.ma.masked_array(x, mask=x > 0) for x in SMALL], CLASSES, "X"),
+        (SMALL, np.ma.masked_array(CLASSES, mask=CLASSES > 0), "y"),
+    ],
+)
+def test_masked_arrays_are_refused(X: Any, y: Any, name: str) -> None:
+    for estimator in (classifier(), IndRNNRegressor()):
+        with pytest.raises(TypeError, match=f"{name} is a masked array, whose mask"):
+            estimator.fit(X, y)
+
+
+def test_a_constant_feature_tells_nothing() -> None:
+    X = SMALL + CLASSES[:, None, None]
+    X[:, :, 1] = 0.1
+    found = classifier(epochs=3).fit(X, CLASSES)
+    assert found.scale_[1] == 1.0
+    moved = X + np.array([0.0, 1e-7])
+    np.testing.assert_allclose(found.predict_proba(moved), found.predict_proba(X), atol=1e-5)
+    assert IndRNNRegressor(epochs=1).fit(X, np.full(20, 0.1)).target_scale_ == 1.0
+
+
+def test_numbers_whose_deviation_overflows_are_refused() -> None:
+    with pytest.raises(ValueError, match="X must be small enough"):
+        classifier().fit(SMALL * 1e300, CLASSES)
+    with pytest.raises(ValueError, match="y must be small enough"):
+        IndRNNRegressor().fit(SMALL, SMALL[:, 0, 0] * 1e300)
+
+
 def test_missing_scikit_learn_is_named() -> None:
     code = (
         "import sys; sys.modules['sklearn.base'] = None\n"

@@ -316,3 +316,15 @@ class TestZeroSize:
         assert (dz.shape, du.shape, dh0.shape) == (shape, u.shape, shape[1:])
         assert not du.any()
         assert not dh0.any()
+
+
+def test_a_masked_array_is_refused_where_values_are_copied():
+    net = ie.Network([ie.nn.IndRNN(2)], 2)
+    state, adam, sgd = net.initial_state(3), ie.optim.Adam(net), ie.optim.SGD(net, 0.1, 0.9)
+    with pytest.raises(TypeError, match=r"\[State\] 0.hidden is a masked array, whose mask"):
+        state["0.hidden"] = np.ma.masked_array(state["0.hidden"], mask=True)
+    for optimizer, name in ((adam, "first_moment"), (adam, "second_moment"), (sgd, "velocity")):
+        saved = optimizer.state_dict()
+        saved[name] = np.ma.masked_array(saved[name], mask=True)
+        with pytest.raises(TypeError, match=f"{name} is a masked array, whose mask"):
+            optimizer.load_state_dict(saved)

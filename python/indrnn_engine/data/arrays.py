@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .batches import Data
+from .moments import check_fits, moments, real_steps
 from .ragged import as_dataset
 from .sequences import SequenceDataset, SequenceSource, held_out_samples, split_indices
 
@@ -150,6 +151,8 @@ def from_arrays(
     metadata: dict[str, Any] = {}
     if standardize:
         everything, metadata = _standardize(everything, kept[train])
+    check_fits("arrays", "x", everything.x, dtype, everything.lengths)
+    check_fits("arrays", "y", everything.y, dtype)
     parts = [everything.take(index) for index in (kept[train], kept[validation], test)]
     return Data(
         name="arrays",
@@ -174,23 +177,13 @@ def _standardize(
     data: SequenceDataset, train: NDArray[np.int64]
 ) -> tuple[SequenceDataset, dict[str, list[float]]]:
     """Bring features and floating targets to mean 0, deviation 1 over `train`."""
-    steps = data.x[train]
-    if data.lengths is None:
-        steps = steps.reshape(-1, steps.shape[2])
-    else:
-        steps = steps[np.arange(steps.shape[1])[None, :] < data.lengths[train, None]]
-    mean, deviation = _moments(steps)
+    lengths = None if data.lengths is None else data.lengths[train]
+    mean, deviation = moments("arrays", "x", real_steps(data.x[train], lengths))
     metadata = {"input_mean": mean.tolist(), "input_deviation": deviation.tolist()}
     x = (data.x - mean) / deviation
     y = data.y
     if y.ndim == 2:
-        mean, deviation = _moments(y[train])
+        mean, deviation = moments("arrays", "y", y[train])
         metadata |= {"target_mean": mean.tolist(), "target_deviation": deviation.tolist()}
         y = (y - mean) / deviation
     return SequenceDataset(x, y, data.lengths), metadata
-
-
-def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    mean = values.mean(axis=0, dtype=np.float64)
-    deviation = values.std(axis=0, dtype=np.float64)
-    return mean, np.where(deviation > 0.0, deviation, 1.0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import INT64_MAX, unmasked
 from .sequences import SequenceDataset
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def as_dataset(x: Any, y: Any = None, lengths: Any = None) -> SequenceDataset:
     ------
     ValueError
         Shapes that do not fit, lengths outside 1 to T, values that are not finite.
+    TypeError
+        Masked arrays.
 
     Examples
     --------
@@ -43,7 +46,7 @@ def as_dataset(x: Any, y: Any = None, lengths: Any = None) -> SequenceDataset:
     ((2, 5, 2), [3, 5])
     """
     if isinstance(x, (list, tuple)):
-        pieces = [np.asarray(piece) for piece in x]
+        pieces = [unmasked("arrays", "x", piece) for piece in x]
         lengths = np.array([len(piece) for piece in pieces], np.int64)
         features = {piece.shape[1:] for piece in pieces}
         if len(features) != 1 or len(next(iter(features))) != 1:
@@ -51,7 +54,7 @@ def as_dataset(x: Any, y: Any = None, lengths: Any = None) -> SequenceDataset:
                 f"[arrays] x must be a list of arrays [T_n, F] with one F, got {sorted(features)}"
             )
         x = np.concatenate(pieces)
-    x = np.asarray(x)
+    x = unmasked("arrays", "x", x)
     if x.dtype.kind not in "fiub":
         raise ValueError(f"[arrays] x must hold numbers, got {x.dtype}")
     if lengths is not None:
@@ -88,11 +91,13 @@ def _check_finite(x: NDArray[Any], lengths: NDArray[np.int64] | None) -> None:
 
 
 def _check_lengths(lengths: Any) -> NDArray[np.int64]:
-    array = np.asarray(lengths)
+    array = unmasked("arrays", "lengths", lengths)
     if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
         raise ValueError(
             f"[arrays] lengths must be integers of shape [N], got {array.dtype} {list(array.shape)}"
         )
+    if array.max() > INT64_MAX:  # would be negative as int64
+        raise ValueError(f"[arrays] lengths must be at most {INT64_MAX}, got {array.max()}")
     array = array.astype(np.int64)
     if array.min() < 1:
         raise ValueError(f"[arrays] lengths must be at least 1, got {array.min()}")
@@ -100,10 +105,10 @@ def _check_lengths(lengths: Any) -> NDArray[np.int64]:
 
 
 def _pad(x: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
-    if lengths.sum() != len(x):
+    total = sum(lengths.tolist())  # of Python's integers, which do not wrap around
+    if total != len(x):
         raise ValueError(
-            f"[arrays] x of shape [steps, F] must hold sum(lengths) = {lengths.sum()} steps, "
-            f"got {len(x)}"
+            f"[arrays] x of shape [steps, F] must hold sum(lengths) = {total} steps, got {len(x)}"
         )
     padded = np.zeros((len(lengths), int(lengths.max()), x.shape[1]), x.dtype)
     real = np.arange(padded.shape[1])[None, :] < lengths[:, None]
@@ -114,7 +119,7 @@ def _pad(x: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
 def _check_targets(y: Any, samples: int) -> NDArray[Any]:
     if y is None:
         return np.zeros(samples, np.int64)
-    targets: NDArray[Any] = np.asarray(y)
+    targets: NDArray[Any] = unmasked("arrays", "y", y)
     if targets.dtype.kind not in "fiu" or targets.ndim not in (1, 2) or len(targets) != samples:
         raise ValueError(
             f"[arrays] y must be [{samples}] integers or [{samples}, O] floating, "
@@ -132,4 +137,6 @@ def _check_targets(y: Any, samples: int) -> NDArray[Any]:
         )
     if targets.min() < 0:
         raise ValueError(f"[arrays] y of classes must be at least 0, got {targets.min()}")
+    if targets.max() > INT64_MAX:  # would be negative as int64
+        raise ValueError(f"[arrays] y of classes must be below 2^63, got {targets.max()}")
     return targets.astype(np.int64)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..extras import require
 from .batches import Data
+from .moments import moments, real_steps
 from .ragged import as_dataset
 from .sequences import SequenceDataset, SequenceSource, held_out_samples, split_indices
 
@@ -128,12 +129,7 @@ def load(
     if noise < 0.0:
         raise ValueError(f"[ucr] noise must be at least 0, got {noise}")
     fingerprint = train.fingerprint() + test.fingerprint()
-    steps = train.x.reshape(-1, train.x.shape[2])
-    if train.lengths is not None:
-        steps = train.x[np.arange(train.x.shape[1])[None, :] < train.lengths[:, None]]
-    mean = steps.mean(axis=0, dtype=np.float64)
-    deviation = steps.std(axis=0, dtype=np.float64)
-    deviation = np.where(deviation > 0.0, deviation, 1.0)
+    mean, deviation = moments("ucr", "x", real_steps(train.x, train.lengths))
     train, test = (
         SequenceDataset((part.x - mean) / deviation, part.y, part.lengths) for part in (train, test)
     )

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..network import Network
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .. import _core
 
 
@@ -35,14 +31,4 @@ def check_keys(operation: str, values: object, expected: Sequence[str]) -> Mappi
     name = operation.split(".")[0]
     if values["optimizer"] != name:
         raise ValueError(f"[{operation}] state is of {values['optimizer']!r}, not of {name!r}")
-    return values
-
-
-def check_array(operation: str, name: str, values: object, like: NDArray[Any]) -> NDArray[Any]:
-    """`values`, an array of the dtype and shape of `like`."""
-    if not isinstance(values, np.ndarray) or values.dtype != like.dtype:
-        got = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
-        raise TypeError(f"[{operation}] {name} must be an array of {like.dtype}, got {got}")
-    if values.shape != like.shape:
-        raise ValueError(f"[{operation}] {name} must have shape {like.shape}, got {values.shape}")
     return values

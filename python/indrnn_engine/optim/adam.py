@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _checks, _core
-from ._state import check_array, check_keys, core_of
+from ._state import check_keys, core_of
 from .base import Optimizer
 
 if TYPE_CHECKING:
@@ -144,8 +144,12 @@ class Adam(Optimizer[_core.Adam]):
         operation = "Adam.load_state_dict"
         state = check_keys(operation, state, _KEYS)
         core = self._core
-        first = check_array(operation, "first_moment", state["first_moment"], core.first_moment)
-        second = check_array(operation, "second_moment", state["second_moment"], core.second_moment)
+        first = _checks.array_like(
+            operation, "first_moment", state["first_moment"], core.first_moment
+        )
+        second = _checks.array_like(
+            operation, "second_moment", state["second_moment"], core.second_moment
+        )
         beta1, beta2 = _betas(operation, state["betas"])
         lr = _checks.non_negative(operation, "lr", state["lr"])
         epsilon = _checks.positive(operation, "epsilon", state["epsilon"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _checks, _core
-from ._state import check_array, check_keys, core_of
+from ._state import check_keys, core_of
 from .base import Optimizer
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class SGD(Optimizer[_core.Sgd]):
         operation = "SGD.load_state_dict"
         state = check_keys(operation, state, _KEYS)
         core = self._core
-        velocity = check_array(operation, "velocity", state["velocity"], core.velocity)
+        velocity = _checks.array_like(operation, "velocity", state["velocity"], core.velocity)
         lr = _checks.non_negative(operation, "lr", state["lr"])
         momentum = _checks.fraction(operation, "momentum", state["momentum"])
         weight_decay = _checks.non_negative(operation, "weight_decay", state["weight_decay"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.mnist import permutation
+from ..data.moments import check_fits
 from ..data.ragged import as_dataset
 from ..data.sequences import SequenceDataset, SequenceSource
 from ..data.text import encode
@@ -112,7 +113,8 @@ def predict(net: Network, dataset: SequenceDataset, description: dict[str, Any])
     Raises
     ------
     ValueError
-        The network gives an output for each step, or takes other features.
+        The network gives an output for each step, takes other features, or its dtype does not
+        hold the numbers.
     """
     if net.takes_indices:
         raise ValueError("[predict] this is a model of text; use: indrnn sample")
@@ -120,6 +122,7 @@ def predict(net: Network, dataset: SequenceDataset, description: dict[str, Any])
         raise ValueError(
             f"[predict] x must have F = {net.input_size} features, got {dataset.x.shape[2]}"
         )
+    check_fits("predict", "x", dataset.x, net.dtype, dataset.lengths)
     source = SequenceSource(dataset, BATCH, net.dtype)
     outputs = []
     for position in range(source.num_batches()):
