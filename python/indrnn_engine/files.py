@@ -6,16 +6,15 @@ The format is described in docs/model-file.md; C++ reads and writes the same byt
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from . import _core, _cuda
+from . import _checks, _core, _cuda
 from .network import Network
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["load", "read_metadata", "save", "to_bytes", "write_atomically"]
 
@@ -63,6 +62,8 @@ def save(
 
 def to_bytes(network: Network, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return the bytes that `save` writes; errors for `metadata` as there."""
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise TypeError(f"[save] metadata must map str to str, got {_checks.got(metadata)}")
     texts = dict(metadata or {})
     for key, value in texts.items():
         if not isinstance(key, str) or not isinstance(value, str):
@@ -120,18 +121,26 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that the path always holds the old content or the new one, whole.
 
     The data goes to a temporary file beside it, is flushed to the disk and then renamed, so
-    that this holds through a crash or a power loss.
+    that this holds through a crash or a power loss. A file that is there keeps its permissions.
 
     Raises
     ------
     OSError
-        If it cannot be written, with `path` as its `filename`; what was there before is untouched
-        and the temporary file is gone.
+        If it cannot be written, or is there and no regular file, with `path` as its `filename`;
+        what was there before is untouched and the temporary file is gone.
+    ValueError
+        If the path is empty.
     """
-    target = Path(path).resolve()  # through a link to the file it points to
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    if not os.fspath(path):
+        raise ValueError(f"[save] path must name a file, got {os.fspath(path)!r}")
+    target = Path(os.fsdecode(path)).resolve()  # through a link to the file it points to
+    mode = _mode_of_file(target)
+    # Of a long name only the beginning, as names have at most 255 bytes.
+    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
+            if mode not in (None, stat.S_IMODE(temporary.stat().st_mode)):
+                temporary.chmod(mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -148,3 +157,16 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _mode_of_file(path: Path) -> int | None:
+    """Permissions of a file that is there; a device or a pipe is not to be replaced by a file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(f"[save] {path} must be a regular file or a new one")
+    return stat.S_IMODE(mode)

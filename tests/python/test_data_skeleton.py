@@ -102,6 +102,8 @@ def spoil(text: str, how: str) -> str:
         return "\n".join([*lines[:3], "24", *lines[4:]])
     if how == "not finite":
         return text.replace(lines[4].split()[0], "nan", 1)
+    if how == "too large":
+        return text.replace(lines[4].split()[0], "1e300", 1)
     assert how == "letters"
     return text.replace(lines[6].split()[1], "abc", 1)
 
@@ -118,6 +120,7 @@ def spoil(text: str, how: str) -> str:
         ("negative", "the frame count must be between"),
         ("joints", "must have 25 joints, got 24"),
         ("not finite", "not finite"),
+        ("too large", "not finite"),
         ("letters", "could not convert"),
     ],
 )

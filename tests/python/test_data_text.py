@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,3 +101,11 @@ def test_short_text_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         ie.data.text.load(path=path)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"\[text\] .*pipe must be a regular file"):
+        ie.data.text.load(path=tmp_path / "pipe")
+    with pytest.raises(IsADirectoryError):
+        ie.data.text.load(path=tmp_path)

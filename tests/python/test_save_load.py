@@ -118,6 +118,8 @@ def test_metadata_of_the_user_comes_back(tmp_path):
         ({"network": "x"}, ValueError, "'network' is the format's own"),
         ({"epochs": 3}, TypeError, "metadata must map str to str, got 'epochs': 3"),
         ({3: "epochs"}, TypeError, "metadata must map str to str"),
+        ("ab", TypeError, "metadata must map str to str, got str 'ab'"),
+        ([("a", "b")], TypeError, "metadata must map str to str, got list"),
     ],
 )
 def test_metadata_that_cannot_be_kept_is_refused_and_nothing_written(
@@ -389,3 +391,41 @@ class TestAtomicity:
         ordinary = tmp_path / "ordinary"
         ordinary.write_bytes(b"")
         assert saved.stat().st_mode == ordinary.stat().st_mode
+
+    def test_the_permissions_of_an_existing_file_are_kept(self, saved):
+        saved.chmod(0o600)
+        network("float64").save(saved)
+        assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+        assert ie.Network.load(saved).dtype == np.float64
+
+    @pytest.mark.parametrize("name", ["m" * 255, "ü" * 127])
+    def test_the_longest_names_are_written(self, tmp_path, name):
+        network().save(tmp_path / name)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+    @pytest.mark.parametrize("through_link", [False, True])
+    def test_what_is_no_file_is_left_as_it_is(self, tmp_path, through_link):
+        pipe = path = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        if through_link:
+            path = tmp_path / "link"
+            path.symlink_to(pipe)
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(OSError, match="pipe must be a regular file"):
+            network().save(path)
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_a_folder_is_left_as_it_is(self, tmp_path):
+        with pytest.raises(IsADirectoryError, match=tmp_path.name):
+            network().save(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_path_of_bytes_is_one(self, tmp_path):
+        network().save(os.fsencode(tmp_path / "model.safetensors"))
+        assert ie.Network.load(tmp_path / "model.safetensors").num_parameters > 0
+
+    def test_no_name_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ValueError, match=r"\[save\] path must name a file, got ''"):
+            network().save("")

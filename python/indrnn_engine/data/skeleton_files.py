@@ -126,10 +126,11 @@ def _frames(tokens: list[bytes]) -> tuple[list[list[Body]], int]:
             if end > len(tokens):
                 raise IndexError
             values = np.array(tokens[at:end]).astype(np.float64)
-            place = values.reshape(JOINTS, JOINT_FIELDS)[:, :3]
+            with np.errstate(over="ignore"):
+                place = values.reshape(JOINTS, JOINT_FIELDS)[:, :3].astype(np.float32)
             if not np.isfinite(place).all():
                 raise ValueError(f"frame {len(frames)} holds a joint that is not finite")
-            bodies.append((identity, place.astype(np.float32)))
+            bodies.append((identity, place))
             at = end
         frames.append(bodies)
     return frames, at

@@ -53,7 +53,10 @@ def read(path: str | os.PathLike[str]) -> str:
         The file cannot be read.
     """
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        path = Path(path)
+        if not (path.is_file() or path.is_dir()) and path.exists():  # a device may never end
+            raise OSError(f"[text] {path} must be a regular file")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"[text] {path} must be UTF-8 text: {error.reason} at byte {error.start}"
