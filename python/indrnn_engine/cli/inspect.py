@@ -16,6 +16,7 @@ from ..training.dynamic import DynamicRule, evaluate_dynamically, gradient_rms
 from ..training.experiment import environment
 from ..training.model_file import read_description
 from ..training.prediction import find_model
+from ..training.run_folder import read_json
 from .progress import preparing
 from .smoothed import format_metrics
 from .summary import print_summary
@@ -176,7 +177,7 @@ def read_result(path: Path) -> dict[str, Any]:
     """Give how a run ended; empty while it has not."""
     if not path.is_file():
         return {}
-    result = json.loads(path.read_text())
+    result = read_json(path)
     return {f"run_{name}": value for name, value in result.items() if value is not None}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from ..training.evaluation import confusion
 from ..training.experiment import Experiment
 from ..training.model_file import read_description
 from ..training.prediction import find_model, sample
-from ..training.run_folder import RunFolder
+from ..training.run_folder import RunFolder, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +89,7 @@ def _run(run: RunFolder) -> dict[str, Any]:
     config = run.read_config()
     result = None
     if run.result.is_file():
-        result = json.loads(run.result.read_text())
+        result = read_json(run.result)
     return {
         "name": run.path.resolve().name,
         "curves": _curves(run.records() if run.metrics.is_file() else []),

@@ -54,6 +54,6 @@ def read_description(path: Path) -> dict[str, Any]:
     text = read_metadata(path).get(KEY, "{}")
     try:
         description = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"[model] cannot read the description in {path}: {error}") from error
     return description if isinstance(description, dict) else {}

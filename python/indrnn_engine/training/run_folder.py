@@ -22,7 +22,7 @@ from typing import Any
 from ..files import write_atomically
 from .checkpoint import previous
 
-__all__ = ["RunFolder", "first_free", "write_json"]
+__all__ = ["RunFolder", "first_free", "read_json", "write_json"]
 
 FORMAT = "indrnn_engine.run"
 VERSION = 1
@@ -106,11 +106,8 @@ class RunFolder:
         ValueError
             Damaged, or of a later version.
         """
-        try:
-            config = json.loads(self.config.read_text())
-        except ValueError as error:
-            raise ValueError(f"[run] cannot read {self.config}: {error}") from error
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
+        config = read_json(self.config)
+        if config.get("format") != FORMAT:
             raise ValueError(f"[run] {self.config} must be written by indrnn train")
         if config.get("format_version") != VERSION:
             raise ValueError(
@@ -164,11 +161,14 @@ class RunFolder:
             stream.write(json.dumps(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
-        """Give the lines of metrics.jsonl; a last line cut off by a crash is left out."""
+        """Give the lines of metrics.jsonl up to one that is no record: cut off by a crash."""
         records = []
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             for line in self.metrics.read_text().splitlines():
-                records.append(json.loads(line))  # noqa: PERF401 - keeps what came before
+                record = json.loads(line)
+                if not isinstance(record, dict) or not isinstance(record.get("step", 0), int):
+                    break
+                records.append(record)
         return records
 
     def last_step(self) -> int:
@@ -202,6 +202,23 @@ def first_free(root: Path, name: str) -> Path:
             path.mkdir()
             return path
         number += 1
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Give the JSON object of a file.
+
+    Raises
+    ------
+    ValueError
+        Something else than an object; names the path.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"[run] cannot read {path}: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"[run] cannot read {path}: it must hold a JSON object")
+    return document
 
 
 def write_json(path: Path, document: Any) -> None:
