@@ -35,14 +35,26 @@ def integer(operation: str, name: str, value: object, low: int = 0, high: int = 
     return number
 
 
-def finite(operation: str, name: str, value: object) -> float:
-    """`value` as a finite float; any real number, but no bool and no text."""
+def at_least_one(operation: str, name: str, value: object) -> int:
+    """`value` as an int of at least 1."""
+    if isinstance(value, numbers.Integral) and value < 1:
+        raise ValueError(f"[{operation}] {name} must be at least 1, got {value}")
+    return integer(operation, name, value, 1)
+
+
+def real(operation: str, name: str, value: object) -> float:
+    """`value` as a float, perhaps not finite; any real number, but no bool and no text."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"[{operation}] {name} must be a number, got {got(value)}")
     try:
-        number = float(value)
+        return float(value)
     except OverflowError:
-        number = math.inf
+        return math.inf
+
+
+def finite(operation: str, name: str, value: object) -> float:
+    """`value` as a finite float; any real number, but no bool and no text."""
+    number = real(operation, name, value)
     if not math.isfinite(number):
         raise ValueError(f"[{operation}] {name} must be finite, got {value!r}")
     return number

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import unmasked
+from ._checks import got, unmasked
 from .data.batches import Data
 from .data.moments import moments, real_steps
 from .data.ragged import as_dataset
@@ -142,6 +143,10 @@ class _IndRNN(BaseEstimator):  # type: ignore[misc]
             "mean_over_time": self.mean_over_time,
         }
         options["dense_dropout" if self.architecture == "dense" else "dropout"] = self.dropout
+        if self.options is not None and not isinstance(self.options, Mapping):
+            raise TypeError(
+                f"[{type(self).__name__}] options must be a dict, got {got(self.options)}"
+            )
         return {**options, **(self.options or {})}
 
     def _read(self, X: Any, *, reset: bool) -> SequenceDataset:

@@ -285,6 +285,13 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: dense(4, 3, time_steps=9, blocks=(3, 0)),
         r"blocks\[1\] must be at least 1, got 0",
     ),
+    "more layers than end": (
+        lambda: plain(2**70, 4, 3, time_steps=9),
+        "num_layers must be between 1 and",
+    ),
+    "more layers than fit": (lambda: plain(2**40, 4, 3, time_steps=9), "must be at most 10000"),
+    "more blocks than fit": (lambda: residual(2**40, 4, 3, time_steps=9), "must be at most 10000"),
+    "magnitude of nothing": (lambda: recurrent_bound(10, float("nan")), "magnitude must be finite"),
     "no classes": (lambda: plain(1, 4, 0, time_steps=9), "output_size must be at least 1"),
     "dropout": (
         lambda: dense(4, 3, time_steps=9, bottleneck_dropout=1.0),
@@ -363,4 +370,22 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
 def test_errors_say_what_is_wrong(case: str) -> None:
     make, message = ERRORS[case]
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+TYPES: dict[str, tuple[Callable[[], object], str]] = {
+    "layers": (lambda: plain("x", 4, 3, time_steps=9), r"\[plain\] num_layers must be an integer"),
+    "neurons": (lambda: residual(1, None, 3, time_steps=9), "hidden_size must be an integer, got"),
+    "growth": (lambda: dense(1.5, 3, time_steps=9), "growth_rate must be an integer, got float"),
+    "dropout": (lambda: plain(1, 4, 3, time_steps=9, dropout=None), "dropout must be a number"),
+    "steps": (lambda: plain(1, 4, 3, time_steps="9"), "time_steps must be an integer, got str"),
+    "bound": (lambda: plain(1, 4, 3, time_steps=9, bound="1"), "bound must be a number, got str"),
+    "magnitude": (lambda: recurrent_bound(10, None), "magnitude must be a number, got NoneType"),
+}
+
+
+@pytest.mark.parametrize("case", TYPES)
+def test_arguments_of_wrong_types_are_named(case: str) -> None:
+    make, message = TYPES[case]
+    with pytest.raises(TypeError, match=message):
         make()

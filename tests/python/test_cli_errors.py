@@ -93,6 +93,7 @@ TRAIN_ERRORS = {
     "bad seed": (["adding", "--seed", "-1"], "seed must be at least 0"),
     "bad magnitude": (["adding", "--magnitude", "0"], "magnitude must be above 0"),
     "bad threads": (["adding", "--threads", "0"], "got 0"),
+    "bad goal": (["adding", "--stop-at", "nan"], "stop_at must be finite, got nan"),
     "bad fraction": (["digits", "--validation-fraction", "1"], "validation_fraction must be in"),
     "folder of seeds": (
         ["adding", "--seeds", "2", "--run-dir", "runs/adding-1"],
@@ -209,6 +210,28 @@ def test_seeds_that_could_not_start_leave_nothing(
     result = CliRunner().invoke(app, [*arguments, *SMALL, "--run-dir", "many"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "many" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--temperature", "nan"], "temperature must be finite, got nan"),
+        (["--temperature", "-1"], "temperature must be at least 0, got -1"),
+        (["--seed", "-1"], "seed must be between 0 and 18446744073709551615, got -1"),
+        (["--length", "0"], "length must be at least 1, got 0"),
+    ],
+)
+def test_sampling_out_of_range_is_named_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("ab" * 400)
+    arguments = ["train", "text", "text.txt", "--steps", "1", "--batch-size", "2", *SMALL]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    result = CliRunner().invoke(app, ["sample", "runs/text-1", "--prompt", "ab", *options])
+    assert result.exit_code == 2
+    assert f"[sample] {message}" in result.stderr
+    assert result.stdout == ""
 
 
 def test_divergence_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

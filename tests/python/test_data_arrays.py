@@ -209,6 +209,17 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
         load(path=path)
 
 
+def test_encrypted_file_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "secret.npz"
+    np.savez(path, x=X, y=Y)
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # in the head of the first member, and in the list at the end
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"cannot read .*secret\.npz: .*encrypted"):
+        load(path=path)
+
+
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "objects.npz"
     np.savez(path, x=np.array([np.zeros(2), np.zeros(3)], object), y=np.zeros(2, np.int64))

@@ -173,6 +173,25 @@ def test_numbers_whose_deviation_overflows_are_refused() -> None:
         IndRNNRegressor().fit(SMALL, SMALL[:, 0, 0] * 1e300)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"num_layers": "x"}, TypeError, "num_layers must be an integer, got str 'x'"),
+        ({"num_layers": 2**70}, ValueError, "num_layers must be between 1 and"),
+        ({"dropout": None}, TypeError, "dropout must be a number, got NoneType"),
+        ({"batch_size": None}, TypeError, "batch_size must be an integer, got NoneType"),
+        ({"validation_fraction": "x"}, TypeError, "validation_fraction must be a number"),
+        ({"epochs": "x"}, TypeError, "epochs must be an integer, got str 'x'"),
+        ({"options": [1]}, TypeError, r"options must be a dict, got list \[1\]"),
+    ],
+)
+def test_parameters_of_wrong_types_are_named(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        classifier(**options).fit(SMALL, CLASSES)
+
+
 def test_missing_scikit_learn_is_named() -> None:
     code = (
         "import sys; sys.modules['sklearn.base'] = None\n"

@@ -39,12 +39,44 @@ def test_every_source_has_a_preset() -> None:
         ({"epochs": 1, "test_draws": 0}, "test_draws must be at least 1, got 0"),
         ({"epochs": 1, "piece_steps": -1}, "piece_steps must be at least 0, got -1"),
         ({"epochs": 1, "seed": -1}, "seed must be at least 0"),
+        ({"epochs": 2**70}, "epochs must be between 1 and"),
+        ({"epochs": 1, "stop_at": float("nan")}, "stop_at must be finite, got nan"),
         ({"epochs": 1, "epoch": 1}, "unknown field 'epoch'; known: seed, epochs"),
     ],
 )
 def test_bad_training_configuration_is_named(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingConfig.from_dict(fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": "a"}, "epochs must be an integer, got str 'a'"),
+        ({"epochs": 1.5}, "epochs must be an integer, got float 1.5"),
+        ({"seed": None}, "seed must be an integer, got NoneType"),
+        ({"patience": True}, "patience must be an integer, got bool True"),
+        ({"learning_rate": None}, "learning_rate must be a number, got NoneType"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number, got str 'fast'"),
+        ({"clip_norm": []}, r"clip_norm must be a number, got list \[\]"),
+        ({"stop_at": "soon"}, "stop_at must be a number"),
+        ({"cuda_graph": "no"}, "cuda_graph must be True or False, got str 'no'"),
+    ],
+)
+def test_a_training_configuration_of_wrong_types_is_named(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"\[training\] {message}"):
+        TrainingConfig.from_dict({"epochs": 1, **fields})
+
+
+@pytest.mark.parametrize("position", ["net", "data", "config"])
+def test_a_trainer_of_something_else_is_named(position: str) -> None:
+    data = ie.data.adding.load(time_steps=10, steps_per_epoch=5, test_batches=2)
+    net = ie.Network([ie.nn.IndRNN(2), ie.nn.LastStep(), ie.nn.Linear(1)], input_size=2)
+    given: dict[str, Any] = {"net": net, "data": data, "config": TrainingConfig(epochs=1)}
+    with pytest.raises(TypeError, match=rf"\[training\] {position} must be a .*, got NoneType"):
+        ie.training.Trainer(**{**given, position: None})
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import nn
+from .. import _checks, nn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Style", "check_fraction", "check_sizes", "dropout_over_time", "recurrent_bound"]
+__all__ = [
+    "Style",
+    "check_counts",
+    "check_fraction",
+    "check_sizes",
+    "dropout_over_time",
+    "recurrent_bound",
+]
 
+MOST_LAYERS = 10_000
 BATCH_NORM_PLACES = ("after", "before", None)
 NORM_MODES = ("sequence", "step")
 
@@ -40,25 +48,28 @@ def recurrent_bound(time_steps: int, magnitude: float = 2.0) -> float:
     >>> round(recurrent_bound(1000, magnitude=2.0), 6)
     1.000693
     """
-    if time_steps < 1:
-        raise ValueError(f"[recurrent_bound] time_steps must be at least 1, got {time_steps}")
-    if magnitude <= 0.0:
-        raise ValueError(f"[recurrent_bound] magnitude must be above 0, got {magnitude}")
+    time_steps = _checks.at_least_one("recurrent_bound", "time_steps", time_steps)
+    magnitude = _checks.positive("recurrent_bound", "magnitude", magnitude)
     return float(magnitude ** (1.0 / time_steps))
 
 
 def check_sizes(name: str, **sizes: int) -> None:
     """Check that every size is at least 1."""
     for what, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"[{name}] {what} must be at least 1, got {size}")
+        _checks.at_least_one(name, what, size)
+
+
+def check_counts(name: str, **counts: int) -> None:
+    """Check that every count of layers is at least 1, and not so many that none would end."""
+    for what, count in counts.items():
+        if _checks.at_least_one(name, what, count) > MOST_LAYERS:
+            raise ValueError(f"[{name}] {what} must be at most {MOST_LAYERS}, got {count}")
 
 
 def check_fraction(name: str, **values: float) -> None:
     """Check that every value is in [0, 1)."""
     for what, value in values.items():
-        if not 0.0 <= value < 1.0:
-            raise ValueError(f"[{name}] {what} must be in [0, 1), got {value}")
+        _checks.fraction(name, what, value)
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,8 @@ class Style:
             raise ValueError(
                 f'[{self.name}] norm_mode must be "sequence" or "step", got {self.norm_mode!r}'
             )
-        if self.bound is not None and self.bound <= 0.0:
-            raise ValueError(f"[{self.name}] bound must be above 0, got {self.bound}")
+        if self.bound is not None:
+            _checks.positive(self.name, "bound", self.bound)
         if self.recurrent_normal is not None and len(self.recurrent_normal) != 2:
             raise ValueError(
                 f"[{self.name}] recurrent_normal must be a mean and a standard deviation, "

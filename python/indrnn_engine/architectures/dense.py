@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import nn
-from .common import Style, check_fraction, check_sizes, dropout_over_time
+from .common import Style, check_counts, check_fraction, check_sizes, dropout_over_time
 from .ends import Ends
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def dense(
     """
     check_sizes("dense", growth_rate=growth_rate, num_first=num_first, blocks=len(blocks))
     for index, size in enumerate(blocks):
-        check_sizes("dense", **{f"blocks[{index}]": size})
+        check_counts("dense", **{f"blocks[{index}]": size})
     check_fraction(
         "dense",
         first_dropout=first_dropout,

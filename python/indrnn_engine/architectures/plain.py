@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .common import Style, check_fraction, check_sizes, dropout_over_time
+from .common import Style, check_counts, check_fraction, check_sizes, dropout_over_time
 from .ends import Ends
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def plain(
     >>> layers[0].size, layers[2], type(layers[-1]).__name__
     (600, BatchNorm(mode='step', time_steps=50, ...), 'TiedLinear')
     """
-    check_sizes("plain", num_layers=num_layers, hidden_size=hidden_size)
+    check_counts("plain", num_layers=num_layers)
+    check_sizes("plain", hidden_size=hidden_size)
     check_fraction("plain", dropout=dropout, last_dropout=last_dropout or 0.0)
     if last_dropout is not None and not tied:
         raise ValueError("[plain] last_dropout needs tied=True")

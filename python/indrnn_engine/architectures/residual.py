@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import nn
-from .common import Style, check_fraction, check_sizes, dropout_over_time
+from .common import Style, check_counts, check_fraction, check_sizes, dropout_over_time
 from .ends import Ends
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def residual(
     >>> ie.Network(layers, input_size=1).num_parameters
     170890
     """
+    check_counts("residual", num_blocks=num_blocks)
     check_sizes("residual", num_blocks=num_blocks, hidden_size=hidden_size)
     check_fraction(
         "residual", dropout=dropout, blocks_dropout=blocks_dropout, last_dropout=last_dropout or 0.0

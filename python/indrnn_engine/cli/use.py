@@ -107,10 +107,10 @@ def sample(
     if not isinstance(vocabulary, (str, list)) or not vocabulary:
         raise ValueError(f"[sample] {path} must be a model of text")
     net = indrnn_engine.Network.load(path)
-    sys.stdout.write(prompt)
     symbols = write_sample(
         net, vocabulary, length, prompt=prompt, temperature=temperature, seed=seed
     )
+    sys.stdout.write(prompt)
     before = " " if isinstance(vocabulary, list) else ""
     for symbol in symbols:
         sys.stdout.write("\n" if symbol == "<eos>" else before + symbol)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _checks
 from .batches import TEST, TRAIN, VALIDATION, Batch, BatchSource, Data, generator
 
 __all__ = ["AddingSource", "load"]
@@ -37,10 +38,9 @@ class AddingSource(BatchSource):
         dtype: Any = "float32",
         stream: int = TRAIN,
     ) -> None:
-        if time_steps < 2:
+        if _checks.at_least_one("adding", "time_steps", time_steps) < 2:
             raise ValueError(f"[adding] time_steps must be at least 2, got {time_steps}")
-        if batch_size < 1:
-            raise ValueError(f"[adding] batch_size must be at least 1, got {batch_size}")
+        _checks.at_least_one("adding", "batch_size", batch_size)
         self.time_steps = time_steps
         self.batch_size = batch_size
         self.dtype = np.dtype(dtype)
@@ -109,8 +109,7 @@ def load(
         ("validation_batches", validation_batches),
         ("test_batches", test_batches),
     ):
-        if value < 1:
-            raise ValueError(f"[adding] {name} must be at least 1, got {value}")
+        _checks.at_least_one("adding", name, value)
     return Data(
         name="adding",
         kind="regression",

@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         KeyError,
         zipfile.BadZipFile,
         zlib.error,
-        NotImplementedError,
+        RuntimeError,  # of zipfile: encrypted, or packed in a way that it does not know
     ) as error:
         reason = str(error)
         if "allow_pickle" in reason or "pickled" in reason:

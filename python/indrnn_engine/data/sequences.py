@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import at_least_one
+from .._checks import fraction as checked_fraction
 from .batches import SPLIT, TRAIN, Batch, BatchSource, generator
 from .shares import bounds
 
@@ -83,8 +85,7 @@ class SequenceSource(BatchSource):
         shuffle: bool = False,
         augment: Augment | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"[data] batch_size must be at least 1, got {batch_size}")
+        batch_size = at_least_one("data", "batch_size", batch_size)
         if len(dataset) < 1:
             raise ValueError("[data] dataset must hold at least 1 sequence, got 0")
         self.dataset = dataset
@@ -174,6 +175,5 @@ def split_indices(
 
 def held_out_samples(total: int, fraction: float) -> int:
     """Say how many of `total` samples a split of `fraction` holds: at least 1 unless it is 0."""
-    if not 0.0 <= fraction < 1.0:
-        raise ValueError(f"[data] validation_fraction must be in [0, 1), got {fraction}")
+    fraction = checked_fraction("data", "validation_fraction", fraction)
     return min(max(round(total * fraction), 1), total - 1) if fraction > 0.0 else 0

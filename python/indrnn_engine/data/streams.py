@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._checks import at_least_one
 from .batches import TRAIN, Batch, BatchSource, generator
 from .shares import bounds
 
@@ -67,8 +68,7 @@ class StreamSource(BatchSource):
         drop_state: int = 0,
     ) -> None:
         for name, value in (("time_steps", time_steps), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"[text] {name} must be at least 1, got {value}")
+            at_least_one("text", name, value)
         if drop_state < 0:
             raise ValueError(f"[text] drop_state must be at least 0, got {drop_state}")
         spare = time_steps if offset else 1

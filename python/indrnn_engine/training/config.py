@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import _checks
 from ..optim import schedules
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ __all__ = ["TrainingConfig", "checked_fields"]
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+OPTIONAL = ("epochs", "max_steps", "max_minutes", "clip_value", "clip_norm", "recurrent_bound")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,11 @@ class TrainingConfig:
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("final_model", self.final_model, ("best", "last"))
         _check_choice("evaluation", self.evaluation, ("running", "batch"))
+        for name in ("decoupled", "cuda_graph", "joined_norms"):
+            _checks.boolean("training", name, getattr(self, name))
+        if self.stop_at is not None:
+            _checks.finite("training", "stop_at", self.stop_at)
+        _whole("schedule_every", self.schedule_every, at_least=0)
         if self.schedule == "step" and self.schedule_every < 1:
             raise ValueError(
                 f'[training] schedule_every must be at least 1 with schedule "step", '
@@ -129,9 +137,9 @@ class TrainingConfig:
             "evaluate_every",
             "piece_steps",
         ):
-            _check(name, getattr(self, name), at_least=0)
+            _whole(name, getattr(self, name), at_least=0)
         for name in ("epochs", "max_steps", "log_every", "test_draws"):
-            _check(name, getattr(self, name), at_least=1)
+            _whole(name, getattr(self, name), at_least=1)
         for name in ("weight_decay", "momentum", "checkpoint_minutes"):
             _check(name, getattr(self, name), at_least=0.0)
         for name in (
@@ -192,12 +200,21 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"[training] {name} must be one of {', '.join(choices)}, got {value!r}")
 
 
+def _whole(name: str, value: object, *, at_least: int) -> None:
+    if value is None and name in OPTIONAL:
+        return
+    if isinstance(value, numbers.Integral) and value < at_least:
+        raise ValueError(f"[training] {name} must be at least {at_least}, got {value}")
+    _checks.integer("training", name, value, at_least, 2**64 - 1)
+
+
 def _check(
     name: str, value: float | None, *, at_least: float | None = None, above: float | None = None
 ) -> None:
-    if value is None:
+    if value is None and name in OPTIONAL:
         return
-    if at_least is not None and not (math.isfinite(value) and value >= at_least):
+    number = _checks.real("training", name, value)
+    if at_least is not None and not (math.isfinite(number) and number >= at_least):
         raise ValueError(f"[training] {name} must be at least {at_least}, got {value}")
-    if above is not None and not (math.isfinite(value) and value > above):
+    if above is not None and not (math.isfinite(number) and number > above):
         raise ValueError(f"[training] {name} must be above {above}, got {value}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
 from ..data.mnist import permutation
 from ..data.moments import check_fits
 from ..data.ragged import as_dataset
@@ -166,29 +167,41 @@ def sample(
         Below 1: safer choices; 0: always the likeliest symbol.
     seed : int, default 0
 
-    Yields
-    ------
-    str
-        One symbol.
+    Returns
+    -------
+    iterator of str
+        Over symbols, each computed when it is asked for.
 
     Raises
     ------
     ValueError
-        A symbol of the prompt is unknown, or the network does not fit the vocabulary.
+        A symbol of the prompt is unknown, the network does not fit the vocabulary, or a number is
+        out of its range.
     """
-    if temperature < 0.0:
-        raise ValueError(f"[sample] temperature must be at least 0, got {temperature}")
-    if length < 1:
-        raise ValueError(f"[sample] length must be at least 1, got {length}")
+    temperature = _checks.non_negative("sample", "temperature", temperature)
+    length = _checks.at_least_one("sample", "length", length)
+    seed = _checks.integer("sample", "seed", seed, 0, 2**64 - 1)
     if not net.takes_indices:
         raise ValueError("[sample] the model must be one of text")
     end = "\n" if isinstance(vocabulary, str) else "<eos>"
     start = prompt or (end if end in vocabulary else vocabulary[0])
     read = start if isinstance(vocabulary, str) else start.split()
     random = np.random.Generator(np.random.Philox(seed))
+    return _write(net, vocabulary, encode(read, vocabulary), length, temperature, random)
+
+
+def _write(
+    net: Network,
+    vocabulary: str | list[str],
+    read: NDArray[np.int64],
+    length: int,
+    temperature: float,
+    random: np.random.Generator,
+) -> Iterator[str]:
+    """Yield `length` symbols that follow those of `read`."""
     state = net.initial_state(1)
     logits: NDArray[Any] | None = None
-    for symbol in encode(read, vocabulary):
+    for symbol in read:
         logits, state = net.step(np.array([symbol], np.int64), state)
     for _ in range(length):
         assert logits is not None

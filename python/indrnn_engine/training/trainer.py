@@ -18,11 +18,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .._checks import got
 from ..data import Batch, Data, Prefetcher
 from ..device_state import DeviceState
 from ..distributed import Ranks
 from ..distributed.errors import agreed
+from ..network import Network
 from .captured import CapturedSteps, check_captured
+from .config import TrainingConfig
 from .diagnose import TrainingDivergedError
 from .evaluation import evaluate
 from .objectives import Averages, objective_for
@@ -39,9 +42,7 @@ from .update import make_optimizer
 
 if TYPE_CHECKING:
     from ..data import BatchSource
-    from ..network import Network
     from ..state import State
-    from .config import TrainingConfig
     from .run_folder import RunFolder
     from .steps import Carried
 
@@ -105,6 +106,13 @@ class Trainer:
         ranks: Ranks | None = None,
         cuda_graph: bool | None = None,
     ) -> None:
+        for name, value, kind in (
+            ("net", net, Network),
+            ("data", data, Data),
+            ("config", config, TrainingConfig),
+        ):
+            if not isinstance(value, kind):
+                raise TypeError(f"[training] {name} must be a {kind.__name__}, got {got(value)}")
         if data.train.num_batches() < 1:
             raise ValueError("[training] the training split must hold at least one batch")
         if config.piece_steps:
