@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import got, unmasked
+from ._checks import boolean, got, text, unmasked
 from .data.batches import Data
 from .data.moments import moments, real_steps
 from .data.ragged import as_dataset
@@ -131,22 +131,21 @@ class _IndRNN(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = result.step
 
     def _options(self) -> dict[str, Any]:
+        where = type(self).__name__
         sizes = {
             "plain": {"num_layers": self.num_layers, "hidden_size": self.hidden_size},
             "residual": {"num_blocks": self.num_layers, "hidden_size": self.hidden_size},
             "dense": {"growth_rate": self.hidden_size},
         }
         options: dict[str, Any] = {
-            **sizes.get(self.architecture, {}),
+            **sizes.get(text(where, "architecture", self.architecture), {}),
             "batch_norm": self.batch_norm,
             "magnitude": self.magnitude,
-            "mean_over_time": self.mean_over_time,
+            "mean_over_time": boolean(where, "mean_over_time", self.mean_over_time),
         }
         options["dense_dropout" if self.architecture == "dense" else "dropout"] = self.dropout
-        if self.options is not None and not isinstance(self.options, Mapping):
-            raise TypeError(
-                f"[{type(self).__name__}] options must be a dict, got {got(self.options)}"
-            )
+        if not isinstance(self.options, Mapping | None):
+            raise TypeError(f"[{where}] options must be a dict, got {got(self.options)}")
         return {**options, **(self.options or {})}
 
     def _read(self, X: Any, *, reset: bool) -> SequenceDataset:

@@ -142,6 +142,7 @@ X, Y = np.zeros((6, 4, 2)), np.zeros(6, np.int64)
         (X, Y[:5], None, r"y must be \[6\] integers"),
         (X, np.array(["a"] * 6), None, r"y must be \[6\] integers"),
         (X, np.zeros((6, 2), np.int64), None, r"y of classes must have shape \[6\]"),
+        (X, np.zeros((6, 0)), None, r"y must be \[6\] integers or \[6, O\] floating, got"),
         (X, Y - 1, None, "y of classes must be at least 0, got -1"),
         (X, np.full(6, np.inf), None, "y must be finite"),
         (X, Y, np.zeros(6, np.int64), "lengths must be at least 1, got 0"),
@@ -159,6 +160,21 @@ X, Y = np.zeros((6, 4, 2)), np.zeros(6, np.int64)
 def test_arrays_that_do_not_fit_are_refused(x: Any, y: Any, lengths: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         from_arrays(x, y, lengths)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"seed": -1}, ValueError, "seed must be between 0 and"),
+        ({"seed": 1.5}, TypeError, "seed must be an integer, got float 1.5"),
+        ({"dtype": "int64"}, TypeError, "dtype must be float32 or float64, got int64"),
+    ],
+)
+def test_options_out_of_range_are_named(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=rf"\[arrays\] {message}"):
+        from_arrays(X, Y, **options)
 
 
 MASKED = np.ma.masked_array(X, mask=True)

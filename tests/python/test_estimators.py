@@ -182,6 +182,8 @@ def test_numbers_whose_deviation_overflows_are_refused() -> None:
         ({"batch_size": None}, TypeError, "batch_size must be an integer, got NoneType"),
         ({"validation_fraction": "x"}, TypeError, "validation_fraction must be a number"),
         ({"epochs": "x"}, TypeError, "epochs must be an integer, got str 'x'"),
+        ({"architecture": []}, TypeError, r"architecture must be a str, got list \[\]"),
+        ({"mean_over_time": "no"}, TypeError, "mean_over_time must be True or False, got str 'no'"),
         ({"options": [1]}, TypeError, r"options must be a dict, got list \[1\]"),
     ],
 )

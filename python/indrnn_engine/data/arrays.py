@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
 from .batches import Data
 from .moments import check_fits, moments, real_steps
 from .ragged import as_dataset
@@ -137,6 +138,7 @@ def from_arrays(
     >>> data.kind, data.output_size, data.sizes
     ('classification', 2, {'train': 32, 'validation': 4, 'test': 4})
     """
+    seed = _checks.integer("arrays", "seed", seed, 0, 2**64 - 2)
     everything = as_dataset(x, y, lengths)
     fingerprint = everything.fingerprint()
     total = len(everything)

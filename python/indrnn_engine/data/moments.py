@@ -64,7 +64,11 @@ def check_fits(
     ------
     ValueError
         Names the index of the first that does; with `lengths`, padding [N, T, F] does not count.
+    TypeError
+        The dtype is not floating.
     """
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"[{where}] dtype must be float32 or float64, got {np.dtype(dtype)}")
     if values.dtype.kind != "f" or values.size == 0:
         return
     most = float(np.finfo(dtype).max)

@@ -120,7 +120,8 @@ def _check_targets(y: Any, samples: int) -> NDArray[Any]:
     if y is None:
         return np.zeros(samples, np.int64)
     targets: NDArray[Any] = unmasked("arrays", "y", y)
-    if targets.dtype.kind not in "fiu" or targets.ndim not in (1, 2) or len(targets) != samples:
+    fits = targets.ndim in (1, 2) and len(targets) == samples and 0 not in targets.shape
+    if targets.dtype.kind not in "fiu" or not fits:
         raise ValueError(
             f"[arrays] y must be [{samples}] integers or [{samples}, O] floating, "
             f"got {targets.dtype} {list(targets.shape)}"
