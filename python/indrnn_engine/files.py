@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import _checks, _core, _cuda
+from . import _checks, _core
 from .network import Network
 
 __all__ = ["load", "read_metadata", "save", "to_bytes", "write_atomically"]
@@ -102,8 +102,7 @@ def load(
     OSError
         If there is no such file or it cannot be read.
     """
-    device = _cuda.check("load", device)
-    return Network._of(_core.Network.load(os.fsencode(path), device, memory), storage)
+    return Network.load(path, device, memory, storage)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from typing import TYPE_CHECKING, Any
 
 from . import _checks, _cuda, _document, _threadpoolctl, nn
@@ -15,11 +17,11 @@ from .state import State
 from .summary import Summary, describe
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import DTypeLike, NDArray
+    from typing_extensions import Self
 
     from .device_state import AnyState
 
@@ -385,11 +387,10 @@ class Network(Parameters, Plans, DataParallelHooks):
         device: str = "cpu",
         memory: str = "store",
         storage: str = "full",
-    ) -> Network:
+    ) -> Self:
         """Read the network that `save` wrote; see `files.load`."""
-        from . import files
-
-        return files.load(path, device, memory, storage)
+        device = _cuda.check("load", device)
+        return cls._of(CoreNetwork.load(os.fsencode(path), device, memory), storage)
 
     def to_bytes(self, metadata: Mapping[str, str] | None = None) -> bytes:
         """Return what `save` would write to a file; `from_bytes` reads it."""
@@ -404,13 +405,13 @@ class Network(Parameters, Plans, DataParallelHooks):
         device: str = "cpu",
         memory: str = "store",
         storage: str = "full",
-    ) -> Network:
+    ) -> Self:
         """Make the network that `to_bytes` or `save` wrote; errors as for `files.load`."""
         device = _cuda.check("Network", device)
         return cls._of(CoreNetwork.from_bytes(data, device, memory), storage)
 
     @classmethod
-    def _of(cls, core: CoreNetwork, storage: str) -> Network:
+    def _of(cls, core: CoreNetwork, storage: str) -> Self:
         core.set_storage(_checks.text("Network", "storage", storage))
         network = cls.__new__(cls)
         network._core = core
@@ -418,21 +419,30 @@ class Network(Parameters, Plans, DataParallelHooks):
         _threadpoolctl.register()
         return network
 
-    def copy(self) -> Network:
+    def copy(self) -> Self:
         """Return an independent network: equal in all but its gradients, which are zero.
 
-        `copy.copy`, `copy.deepcopy` and pickle give the same.
+        `copy.copy`, `copy.deepcopy` and pickle give the same. A copy of a subclass is one too, with
+        the same attributes.
         """
-        return Network.from_bytes(self.to_bytes(), self.device, self.memory, self.storage)
+        make, arguments, attributes = self.__reduce__()
+        network: Self = make(*arguments)
+        if attributes:
+            vars(network).update(attributes)
+        return network
 
-    def __copy__(self) -> Network:
+    def __copy__(self) -> Self:
         return self.copy()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        return self.copy()
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        network = memo[id(self)] = self.copy()
+        if hasattr(network, "__dict__"):  # of a subclass
+            vars(network).update(copy.deepcopy(vars(self), memo))
+        return network
 
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Network.from_bytes, (self.to_bytes(), self.device, self.memory, self.storage)
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...], dict[str, Any] | None]:
+        arguments = (self.to_bytes(), self.device, self.memory, self.storage)
+        return type(self).from_bytes, arguments, getattr(self, "__dict__", None)
 
     def __repr__(self) -> str:
         parts = [f"[{', '.join(map(repr, self._layers))}]"]

@@ -184,3 +184,38 @@ def test_a_network_travels_to_another_process():
 
 def forward(net: ie.Network, x: np.ndarray) -> np.ndarray:
     return net.forward(x)[0]
+
+
+class Named(ie.Network):
+    """A network with attributes of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__([ie.nn.IndRNN(3)], INPUTS)
+        self.names = [name]
+
+
+@ways
+def test_a_copy_is_of_the_same_class_and_has_its_attributes(way):
+    net = Named("first")
+    other = way(net)
+    assert type(other) is Named
+    assert other.names == ["first"]
+    np.testing.assert_array_equal(other.parameters, net.parameters)
+    other.parameters[:] = 0.0
+    assert net.parameters.any()
+
+
+def test_a_deep_copy_has_attributes_of_its_own():
+    net = Named("first")
+    net.itself = net
+    other = copy.deepcopy(net)
+    other.names.append("second")
+    assert net.names == ["first"]
+    assert other.itself is other
+
+
+def test_a_subclass_is_what_its_loaders_give(tmp_path):
+    net = Named("first")
+    net.save(tmp_path / "model.safetensors")
+    assert type(Named.load(tmp_path / "model.safetensors")) is Named
+    assert type(Named.from_bytes(net.to_bytes())) is Named
