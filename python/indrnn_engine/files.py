@@ -6,7 +6,6 @@ The format is described in docs/model-file.md; C++ reads and writes the same byt
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import stat
@@ -120,7 +119,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that the path always holds the old content or the new one, whole.
 
     The data goes to a temporary file beside it, is flushed to the disk and then renamed, so
-    that this holds through a crash or a power loss. A file that is there keeps its permissions.
+    that this holds through a crash or a power loss. A file that is there keeps its permissions;
+    a device or a pipe is refused and stays what it is.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     if not os.fspath(path):
         raise ValueError(f"[save] path must name a file, got {os.fspath(path)!r}")
     target = Path(os.fsdecode(path)).resolve()  # through a link to the file it points to
-    mode = _mode_of_file(target)
+    mode = _mode_of_file(target, path)
     # Of a long name only the beginning, as names have at most 255 bytes.
     temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
     try:
@@ -158,14 +158,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         os.close(folder)
 
 
-def _mode_of_file(path: Path) -> int | None:
-    """Permissions of a file that is there; a device or a pipe is not to be replaced by a file."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+def _mode_of_file(target: Path, path: str | os.PathLike[str]) -> int | None:
+    """Permissions of a file that is there, which `path` names; None where there is none."""
+    if not target.exists() or target.is_dir():
+        return None  # what is wrong with it, writing says
+    mode = target.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise OSError(f"[save] {path} must be a regular file or a new one")
+        raise OSError(f"[save] {os.fspath(path)!r} must be a regular file or a new one")
     return stat.S_IMODE(mode)
