@@ -124,11 +124,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises
     ------
+    ValueError
+        If the path is empty.
     OSError
         If it cannot be written, or is there and no regular file, with `path` as its `filename`;
         what was there before is untouched and the temporary file is gone.
-    ValueError
-        If the path is empty.
     """
     if not os.fspath(path):
         raise ValueError(f"[save] path must name a file, got {os.fspath(path)!r}")
