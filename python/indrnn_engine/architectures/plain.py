@@ -103,8 +103,8 @@ def plain(
     Raises
     ------
     ValueError
-        A size below 1, an unknown place of the batch norm, a dropout outside [0, 1), or options
-        that exclude each other.
+        A size below 1, more than 10 000 layers, an unknown place of the batch norm, a dropout
+        outside [0, 1), or options that exclude each other.
 
     Examples
     --------

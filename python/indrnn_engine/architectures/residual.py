@@ -88,7 +88,7 @@ def residual(
     170890
     """
     check_counts("residual", num_blocks=num_blocks)
-    check_sizes("residual", num_blocks=num_blocks, hidden_size=hidden_size)
+    check_sizes("residual", hidden_size=hidden_size)
     check_fraction(
         "residual", dropout=dropout, blocks_dropout=blocks_dropout, last_dropout=last_dropout or 0.0
     )
