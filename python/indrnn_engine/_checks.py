@@ -100,13 +100,18 @@ def text(operation: str, name: str, value: object) -> str:
     return str(value)
 
 
-def unmasked(operation: str, name: str, value: object) -> NDArray[Any]:
-    """`value` as a plain array; no masked array, whose mask NumPy drops without a word."""
+def not_masked(operation: str, name: str, value: object) -> None:
+    """No masked array, whose mask NumPy drops without a word."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"[{operation}] {name} is a masked array, whose mask would be lost; "
             "give .filled(...) of it"
         )
+
+
+def unmasked(operation: str, name: str, value: object) -> NDArray[Any]:
+    """`value` as a plain array; no masked one."""
+    not_masked(operation, name, value)
     return np.asarray(value)
 
 

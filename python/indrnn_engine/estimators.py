@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import boolean, got, text, unmasked
+from ._checks import boolean, got, not_masked, text, unmasked
 from .data.batches import Data
 from .data.moments import moments, real_steps
 from .data.ragged import as_dataset
@@ -151,8 +151,7 @@ class _IndRNN(BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, *, reset: bool) -> SequenceDataset:
         """Check what came and bring it to [N, T, F] with lengths."""
         where = type(self).__name__
-        if isinstance(X, np.ma.MaskedArray):
-            X = unmasked(where, "X", X)
+        not_masked(where, "X", X)
         if _is_ragged(X):
             pieces = [unmasked(where, "X", piece).astype(np.float64) for piece in X]
             pieces = [piece[:, None] if piece.ndim == 1 else piece for piece in pieces]
@@ -340,8 +339,7 @@ class IndRNNRegressor(RegressorMixin, _IndRNN):  # type: ignore[misc]
 
 
 def _check_given(estimator: object, y: object) -> None:
-    if isinstance(y, np.ma.MaskedArray):
-        unmasked(type(estimator).__name__, "y", y)
+    not_masked(type(estimator).__name__, "y", y)
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .sequences import is_real
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ def real_steps(x: NDArray[Any], lengths: NDArray[np.int64] | None) -> NDArray[An
     """Give the steps of all sequences of x [N, T, F] that are no padding, [steps, F]."""
     if lengths is None:
         return x.reshape(-1, x.shape[2])
-    return x[np.arange(x.shape[1])[None, :] < lengths[:, None]]
+    return x[is_real(x.shape[1], lengths)]
 
 
 def moments(
@@ -77,7 +79,7 @@ def check_fits(
         return  # found without an array more
     bad = np.isfinite(values) & ((values > most) | (values < -most))
     if lengths is not None:
-        bad &= (np.arange(values.shape[1])[None, :] < lengths[:, None])[:, :, None]
+        bad &= is_real(values.shape[1], lengths)[:, :, None]
     if bad.any():
         at = np.argwhere(bad)[0].tolist()
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import INT64_MAX, unmasked
-from .sequences import SequenceDataset
+from .sequences import SequenceDataset, is_real
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def as_dataset(x: Any, y: Any = None, lengths: Any = None) -> SequenceDataset:
 def _check_finite(x: NDArray[Any], lengths: NDArray[np.int64] | None) -> None:
     bad = ~np.isfinite(x).all(axis=2)
     if lengths is not None:
-        bad &= np.arange(x.shape[1])[None, :] < lengths[:, None]  # padding is never read
+        bad &= is_real(x.shape[1], lengths)  # padding is never read
     if bad.any():
         sample, step = np.argwhere(bad)[0]
         raise ValueError(f"[arrays] x must be finite, and is not at sequence {sample}, step {step}")
@@ -111,7 +111,7 @@ def _pad(x: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
             f"[arrays] x of shape [steps, F] must hold sum(lengths) = {total} steps, got {len(x)}"
         )
     padded = np.zeros((len(lengths), int(lengths.max()), x.shape[1]), x.dtype)
-    real = np.arange(padded.shape[1])[None, :] < lengths[:, None]
+    real = is_real(padded.shape[1], lengths)
     padded[real] = x
     return padded
 

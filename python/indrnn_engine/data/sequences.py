@@ -16,7 +16,7 @@ from .._checks import fraction as checked_fraction
 from .batches import SPLIT, TRAIN, Batch, BatchSource, generator
 from .shares import bounds
 
-__all__ = ["SequenceDataset", "SequenceSource", "held_out_samples", "split_indices"]
+__all__ = ["SequenceDataset", "SequenceSource", "held_out_samples", "is_real", "split_indices"]
 
 Augment = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 
@@ -153,6 +153,12 @@ class SequenceSource(BatchSource):
             order = ((seed, epoch), permutation.astype(np.int64))
             self._order = order
         return order[1]
+
+
+def is_real(time_steps: int, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which steps [N, T] of sequences of these lengths are no padding."""
+    real: NDArray[np.bool_] = np.arange(time_steps)[None, :] < lengths[:, None]
+    return real
 
 
 def split_indices(
