@@ -15,6 +15,7 @@ CELLS = "left out: a cell of several full matrices, many times the arithmetic of
 class System:
     """A worker of `benchmarks.systems`, or of the C++ program where `native` names its part.
 
+    `limit` is how many seconds an answer may take; None: as many as it wants.
     `left_out` gives the workloads that are too slow to be worth the wait, with the reason;
     `other_cell` marks systems whose results are no IndRNN's and cannot be compared.
     """
@@ -29,6 +30,7 @@ class System:
     left_out: dict[str, str] = field(default_factory=dict)
     device: str = "cpu"
     variables: dict[str, str] = field(default_factory=dict)  # of its process
+    limit: float | None = None
 
     @property
     def interpreter(self) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import select
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,16 @@ def pinned(threads: int) -> Any:
 
 
 class Process:
-    """A child process that answers each line with a line of JSON."""
+    """A child process that answers each line with a line of JSON, within `limit` seconds."""
 
-    def __init__(self, command: list[str], threads: int, variables: dict[str, str]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        threads: int,
+        variables: dict[str, str],
+        limit: float | None = None,
+    ) -> None:
+        self._limit = limit
         with pinned(threads):
             self._child = subprocess.Popen(
                 command,
@@ -67,13 +75,22 @@ class Process:
         self.pid = self._child.pid
 
     def read(self) -> Answer:
-        """The next answer; a process that has died is an answer too."""
+        """The next answer; a process that has died, or takes too long and is ended, is one too."""
         assert self._child.stdout is not None
+        if not select.select([self._child.stdout], [], [], self._limit)[0]:
+            self._child.kill()
+            self._child.wait()
+            return {"refused": f"no answer within {self._limit:g} s"}
         line = self._child.stdout.readline()
         if not line:
             return {"refused": f"the process ended with status {self._child.wait()}"}
         answer: Answer = json.loads(line)
         return answer
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it can answer no more."""
+        return self._child.poll() is not None
 
     def ask(self, line: str) -> Answer:
         """Send a command and wait for its answer."""
@@ -109,16 +126,22 @@ class PythonSystem:
         self.versions: dict[str, str] = {}
         self._process: Process | None = None
         self._missing = ""
+        self._system, self._threads = system, threads
         if not system.interpreter.exists():
-            self._missing = "not installed: run `python -m benchmarks install`"
+            program = "benchmarks.gpu" if system.device == "cuda" else "benchmarks"
+            self._missing = f"not installed: run `python -m {program} install`"
             return
+        self._start()
+
+    def _start(self) -> None:
+        system, threads = self._system, self._threads
         variables = environment(threads or 1) | system.variables
         # Only the engine's own process sees the packages of this one.
         own = "" if system.environment else variables.get("PYTHONPATH", "")
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), own]))
         command = [str(system.interpreter), "-m", "benchmarks.systems.worker"]
         command += [system.module, str(threads or 1), system.device]
-        self._process = Process(command, threads, variables)
+        self._process = Process(command, threads, variables, system.limit)
         self._missing = self._process.hello.get("refused", "")
         self.versions = self._process.hello.get("versions", {})
 
@@ -128,7 +151,13 @@ class PythonSystem:
         return self._process.ask(json.dumps({"command": command, **arguments}))
 
     def prepare(self, workload: Workload, task: str, problem: Path) -> Answer:
-        """Build the task; `problem` is the file with its arrays."""
+        """Build the task; `problem` is the file with its arrays.
+
+        A process that a task before this one has ended is started anew.
+        """
+        if self._process is not None and self._process.has_ended and not self._missing:
+            self._process.close()
+            self._start()
         return self._ask(
             "prepare", workload=dataclasses.asdict(workload), task=task, problem=str(problem)
         )

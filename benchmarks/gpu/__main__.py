@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,14 @@ def install(_: argparse.Namespace) -> int:
     """Install the peers; what cannot be installed is a line."""
     for requirements, reason in peers.install(peers.GPU_INSTALLATIONS).items():
         CONSOLE.print(f"requirements/{requirements}: {reason}")
+    command = [str(peers.interpreter("gpu")), "-c", "import torch; print(torch.version.cuda)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.stdout.strip() == "None":  # where pip's index prefers a build for the CPU
+        CONSOLE.print(
+            "PyTorch in build/peers/gpu is built without CUDA, so that cuDNN and the loops cannot "
+            f"be measured: {command[0]} -m pip install --force-reinstall torch==VERSION from an "
+            "index that has it"
+        )
     return 0
 
 

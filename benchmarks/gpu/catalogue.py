@@ -9,6 +9,7 @@ from benchmarks.catalogue import System
 from benchmarks.workloads import WORKLOADS
 
 NAMES = ("pixel", "char", "adding", "ptb", "skeleton", "long", "wide", "stream")
+LIMIT = 300.0  # seconds for an answer: a case of a peer that takes longer is left out
 TASKS = ("forward", "train", "step", "stream")
 
 ENGINE = (
@@ -23,7 +24,9 @@ ENGINE = (
     ),
     System("products", "cuBLAS: matrix products alone", "engine_products", other_cell=True),
 )
+PRODUCTS = ("products", "torch-products")
 PEERS = (
+    System("torch-products", "PyTorch: matrix products alone", "torch_products", other_cell=True),
     System("torch-rnn", "cuDNN RNN, ReLU", "torch_layers:rnn"),
     System("torch-gru", "cuDNN GRU", "torch_layers:gru", other_cell=True),
     System("torch-lstm", "cuDNN LSTM", "torch_layers:lstm", other_cell=True),
@@ -51,8 +54,11 @@ def systems(emulated: bool) -> dict[str, System]:
         )
         for each in ENGINE
     ]
-    where = {"environment": peers_environment(emulated), "device": "cpu" if emulated else "cuda"}
-    theirs = [dataclasses.replace(each, **where) for each in PEERS]
+    where = peers_environment(emulated)
+    device = "cpu" if emulated else "cuda"
+    theirs = [
+        dataclasses.replace(each, environment=where, device=device, limit=LIMIT) for each in PEERS
+    ]
     return {each.name: each for each in (*ours, *theirs)}
 
 

@@ -2,8 +2,9 @@
 
 A system's module has a function `prepare(workload, task, arrays, threads)` that gives a `Prepared`,
 or raises `RefusedError` with the reason; where a module holds several systems, the name of one
-comes first, and one that also runs on a GPU has a last argument `device`, "cpu" or "cuda". These
-modules import NumPy and their own library, nothing else: the peers' environments hold no more. The
+comes first, and one that also runs on a GPU has a last argument `device`, "cpu" or "cuda". A
+module that caches a device's memory has a function `release` that gives it back. These modules
+import NumPy and their own library, nothing else: the peers' environments hold no more. The
 workload is a `Workload`, its arrays are those of `workloads.problem`.
 """
 

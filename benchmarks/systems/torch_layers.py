@@ -12,12 +12,18 @@ import numpy as np
 import torch
 
 from benchmarks.systems import Prepared, RefusedError, finite
-from benchmarks.systems.torch_common import VERSIONS, choose, prepare_network, prepare_stream
+from benchmarks.systems.torch_common import (
+    VERSIONS,
+    choose,
+    prepare_network,
+    prepare_stream,
+    release,
+)
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Arrays, Workload
 
-__all__ = ["VERSIONS", "prepare"]
+__all__ = ["VERSIONS", "prepare", "release"]
 
 
 def prepare(

@@ -13,10 +13,16 @@ import torch
 from torch.nn import functional
 
 from benchmarks.systems import Prepared, RefusedError
-from benchmarks.systems.torch_common import VERSIONS, choose, prepare_network, prepare_stream
+from benchmarks.systems.torch_common import (
+    VERSIONS,
+    choose,
+    prepare_network,
+    prepare_stream,
+    release,
+)
 from benchmarks.workloads import EPSILON, Arrays, Workload, parameter_names
 
-__all__ = ["VERSIONS", "prepare"]
+__all__ = ["VERSIONS", "prepare", "release"]
 MOST_CAPTURED = 50_000  # steps of all layers: each is two to four nodes of the graph, both ways
 
 

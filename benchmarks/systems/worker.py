@@ -36,6 +36,7 @@ class Worker:
     def prepare(self, workload: dict[str, Any], task: str, problem: str) -> dict[str, Any]:
         self.prepared = None  # frees what the task before this one held
         gc.collect()
+        getattr(self.module, "release", lambda: None)()
         with np.load(problem) as file:
             arrays = dict(file)
         self.prepared = self.module.prepare(

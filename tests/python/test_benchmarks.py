@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -193,33 +192,6 @@ def test_streams_give_median_and_tail() -> None:
     summary = measure.summary([1.0] * 99 + [5.0] * 2)
     assert summary["seconds"] == 1.0
     assert summary["p99"] == 5.0
-
-
-def test_a_process_that_dies_is_a_reason_not_a_crash() -> None:
-    engine = processes.start(SYSTEMS["engine"], 1, Path())
-    assert isinstance(engine, processes.PythonSystem)
-    assert engine._process is not None
-    engine._process._child.kill()
-    answer = engine.prepare(TINY, "train", Path("nowhere"))
-    assert answer == {"refused": "the process ended with status -9"}
-    engine.close()
-
-
-def test_what_a_worker_cannot_do_is_a_reason_not_a_crash(folder: Path) -> None:
-    engine = processes.start(SYSTEMS["engine"], 1, Path())
-    try:
-        missing = engine.prepare(TINY, "train", folder / "missing.npz")
-        assert missing["refused"].startswith("failed: FileNotFoundError")
-        assert "details" in engine.prepare(TINY, "train", folder / "tiny.npz")
-    finally:
-        engine.close()
-
-
-def test_workers_are_pinned_and_this_process_is_not() -> None:
-    before = os.sched_getaffinity(0)
-    with processes.pinned(1):
-        assert os.sched_getaffinity(0) == {min(before)}
-    assert os.sched_getaffinity(0) == before
 
 
 def case(name: str, threads: int, task: str = "train", **seconds: float) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from benchmarks.gpu import __main__ as program
 from benchmarks.gpu import device, kernels
 from benchmarks.gpu.bars import bars_of, shares
 from benchmarks.gpu.catalogue import NAMES, systems
+from benchmarks.systems import RefusedError
+from benchmarks.systems.stack_products import results_of
 from benchmarks.workloads import WORKLOADS, problem, tasks_of
 from cuda_device import counts, require_emulator
 
@@ -104,7 +106,7 @@ def test_bars_compare_in_the_right_direction() -> None:
     assert [value for _, value in shares(found)] == pytest.approx([0.8, 0.8])
     cases = [
         case_of("pixel", "step", engine=2.0, engine_graph=1.0, torch_lstm=4.0, torch_loop=90.0),
-        case_of("ptb", "train", engine=1.0, products=0.9),
+        case_of("ptb", "train", engine=1.0, products=0.95, torch_products=0.9),
     ]
     judged = bars.judge(results.Results.of(cases), bars_of({"kernels": found}))
     words = [(bar.work, value, word) for bar, value, (word,) in judged]
@@ -129,8 +131,8 @@ def test_bandwidth_is_that_of_two_copies_and_no_kernel() -> None:
         found = counts(emulator)
         assert found.keys() == {"copy", "fill"}  # fills make the arrays
         copies.append(found["copy"]["launches"])
-    # x in and y out; the call's own numbers, a few bytes; and what the clock waits for.
-    assert copies[1] - copies[0] == 4
+    # Six calls: x in and y out, and the call's own numbers, a few bytes; twice the clock waits.
+    assert copies[1] - copies[0] == 6 * 3 + 2
 
 
 def test_wrong_recurrences_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +200,27 @@ def test_what_is_captured_starts_where_the_first_step_starts(tmp_path: Path) -> 
             assert entry["details"] == {"form": "call by call: a CUDA graph needs a GPU"}
     finally:
         process.close()
+
+
+def test_products_alone_are_compared_with_numpys(tmp_path: Path) -> None:
+    workload = WORKLOADS["ptb"].tiny()
+    file = tmp_path / "problem.npz"
+    arrays = problem(workload)
+    np.savez(file, **arrays)
+    for name in ("products", "torch-products"):
+        process = processes.start(systems(emulated=True)[name], 1, Path())
+        try:
+            for task in ("forward", "train"):
+                expected = measure.Expected(workload, task, arrays)
+                system = systems(emulated=True)[name]
+                entry = measure.prepared(system, process, workload, task, file, expected)
+                if not entry.get("refused", "").startswith("not installed"):
+                    assert entry == {"details": {"form": "no recurrence: not compared"}}
+        finally:
+            process.close()
+    wrong = np.zeros((workload.time_steps * workload.batch, workload.hidden), np.float32)
+    with pytest.raises(RefusedError, match="differ from NumPy's"):
+        results_of(workload, arrays, wrong, wrong)
 
 
 def test_peers_on_a_gpu_that_is_not_there_are_a_line(tmp_path: Path) -> None:
