@@ -214,6 +214,16 @@ def test_seeds_end_with_mean_and_spread() -> None:
     assert f"{np.mean(tests):.4g} ± {np.std(tests, ddof=1):.2g}" in output
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"reason": "interrupted"}'])
+def test_a_damaged_result_of_a_seed_is_named(content: str) -> None:
+    arguments = ["train", "adding", *SMALL, "--steps", "2", "--seeds", "2", "--run-dir", "many"]
+    indrnn(*arguments, "--max-minutes", "1e-9")
+    Path("many/seed-0/result.json").write_text(content)
+    done = indrnn("train", "--resume", "many", "--quiet", status=2)
+    assert "many/seed-0/result.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_seeds_go_on_where_they_were_stopped() -> None:
     arguments = ["train", "adding", *SMALL, "--steps", "6", "--seeds", "2", "--run-dir", "many"]
     output = indrnn(*arguments, "--max-minutes", "1e-9").stdout

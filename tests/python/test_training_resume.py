@@ -165,7 +165,16 @@ def test_changed_data_are_refused(tmp_path: Path) -> None:
         resume_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": "other"}'])
+RUN = '{"format": "indrnn_engine.run", "format_version": 1, '
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", '{"format": "other"}'),
+        *(RUN + rest for rest in ('"experiment": 3}', '"experiment": {}, "data": []}')),
+    ],
+)
 def test_damaged_configuration_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match=r"config\.json"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from .. import _checks
 from ..optim import schedules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["TrainingConfig", "checked_fields"]
 
@@ -186,8 +187,10 @@ def checked_fields(cls: Any, document: Mapping[str, Any], where: str) -> dict[st
     Raises
     ------
     ValueError
-        A field that the class does not have.
+        No object, or a field that the class does not have.
     """
+    if not isinstance(document, Mapping):
+        raise ValueError(f"[{where}] must be an object of fields, got {_checks.got(document)}")
     known = [field.name for field in dataclasses.fields(cls)]
     for name in document:
         if name not in known:

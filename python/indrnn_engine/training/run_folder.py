@@ -114,6 +114,9 @@ class RunFolder:
                 f"[run] {self.config} has version {config.get('format_version')}, "
                 f"known is {VERSION}"
             )
+        for name in ("experiment", "environment", "data"):
+            if not isinstance(config.get(name, {}), dict):
+                raise ValueError(f"[run] {self.config} must have an object as {name!r}")
         return config
 
     def acquire(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .experiment import Experiment
-from .run_folder import RunFolder, first_free, write_json
+from .run_folder import RunFolder, first_free, read_json, write_json
 
 __all__ = ["Series", "is_series", "spread"]
 
@@ -121,11 +121,19 @@ class Series:
         return dataclasses.replace(self._experiment, training=training)
 
     def result_of(self, seed: int) -> dict[str, Any] | None:
-        """Give the result of a seed; None while it is not done."""
+        """Give the result of a seed; None while it is not done.
+
+        Raises
+        ------
+        ValueError
+            Its file is damaged.
+        """
         file = RunFolder(self.path_of(seed)).result
         if not file.is_file():
             return None
-        result: dict[str, Any] = json.loads(file.read_text())
+        result = read_json(file)
+        if not {"reason", "test", "best"} <= result.keys():
+            raise ValueError(f"[series] {file} must say how a run ended, and what its scores are")
         return None if result["reason"] in UNFINISHED else result
 
     def summary_lines(self) -> list[str]:
