@@ -49,12 +49,14 @@ fi
 
 say "Python tests"
 export INDRNN_CUDA_LIBRARY="${INDRNN_CUDA_LIBRARY-$PWD/build/release/tests/cuda/libindrnn_cuda.so}"
-python -m pytest --pyargs tests/python indrnn_engine "$@" 2>&1 | tee build/logs/pytest.txt ||
+# The files of tests are shared out over processes; `make test ARGS="-n 0"` runs them in one.
+workers=(-n "$CMAKE_BUILD_PARALLEL_LEVEL" --maxprocesses 8 --dist loadfile)
+python -m pytest --pyargs tests/python indrnn_engine "${workers[@]}" "$@" 2>&1 | tee build/logs/pytest.txt ||
   failed+=("Python tests")
 
 say "Gradients on a CUDA device"
 # Against the reference; finite differences, which run each forward many times, stay on the CPU.
-INDRNN_TEST_DEVICE=cuda python -m pytest tests/python/test_gradients_*.py -q -k "not finite_differences" \
+INDRNN_TEST_DEVICE=cuda python -m pytest tests/python/test_gradients_*.py -q "${workers[@]}" -k "not finite_differences" \
   2>&1 | tee build/logs/pytest_cuda.txt || [ $? -eq 5 ] || failed+=("Gradients on a CUDA device")  # 5: no device, all skipped
 
 if [ ${#failed[@]} -gt 0 ]; then
