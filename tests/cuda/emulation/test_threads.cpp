@@ -6,6 +6,8 @@
 
 namespace {
 
+using EmulatedBarrierDeathTest = emulation::test::DeathTest;
+using EmulatedBlocksDeathTest = emulation::test::DeathTest;
 using emulation::test::DeviceArray;
 using emulation::test::launch;
 using emulation::test::WithOptions;
@@ -39,7 +41,7 @@ TEST(EmulatedBarrier, OrdersSharedMemory) {
 }
 
 #ifdef __SANITIZE_THREAD__
-TEST(EmulatedBarrierDeathTest, RemovedBarrierIsADataRace) {
+TEST_F(EmulatedBarrierDeathTest, RemovedBarrierIsADataRace) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
@@ -54,7 +56,7 @@ __global__ void write_one_place(float* out) {
   if (threadIdx.x == 0) out[0] = static_cast<float>(blockIdx.x);
 }
 
-TEST(EmulatedBlocksDeathTest, TwoBlocksThatWriteOnePlaceAreADataRace) {
+TEST_F(EmulatedBlocksDeathTest, TwoBlocksThatWriteOnePlaceAreADataRace) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
@@ -84,7 +86,7 @@ __global__ void wait_where(int* out, int kind) {
   if (kind == 3 && threadIdx.x < 16) out[__shfl_sync(0x0000ffffU, 1, 20)] = 1;
 }
 
-TEST(EmulatedBarrierDeathTest, MisuseIsNamed) {
+TEST_F(EmulatedBarrierDeathTest, MisuseIsNamed) {
   const DeviceArray<int> out(64);
   const auto run = [&](int kind) {
     static_cast<void>(launch("wait_where", {1, 32}, wait_where, out.data(), kind));
