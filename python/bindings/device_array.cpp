@@ -85,8 +85,8 @@ std::string repr(const DeviceArray& array) {
 
 DeviceArray new_device_array(const std::shared_ptr<SharedNetwork>& network, DType dtype, const Shape& shape) {
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
-  std::shared_ptr<void> memory =
-      without_interpreter([&] { return network->network.context()->allocate(bytes); });
+  std::shared_ptr<void> memory = using_network(
+      *network, "DeviceArray", [&](Network& held) { return held.context()->allocate_unset(bytes); });
   void* data = memory.get();
   return {network, std::move(memory), {data, shape, dtype}};
 }

@@ -19,7 +19,7 @@ struct DeviceArray {
   std::size_t bytes() const { return static_cast<std::size_t>(view.shape.elements()) * size_of(view.dtype); }
 };
 
-// A new one, zero, on the device of `network`.
+// A new one on the device of `network`, to be written.
 DeviceArray new_device_array(const std::shared_ptr<SharedNetwork>& network, DType dtype, const Shape& shape);
 
 // What a network or an optimizer owns: a NumPy view that keeps `owner` alive, or a DeviceArray.

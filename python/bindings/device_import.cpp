@@ -23,6 +23,7 @@ struct Described {
   std::vector<std::int64_t> shape, strides;
   std::optional<DType> dtype;
   std::string dtype_name;
+  void* stream = nullptr;  // of the same device, to be waited for
 };
 
 bool has(py::handle object, const char* name) { return py::hasattr(object, name); }
@@ -80,7 +81,7 @@ Described from_dlpack(py::handle object, DeviceContext& context, Borrowed& borro
   return describe(managed->tensor);
 }
 
-Described from_interface(py::handle object, const Argument& argument, DeviceContext& context) {
+Described from_interface(py::handle object, const Argument& argument) {
   const py::dict said = object.attr("__cuda_array_interface__");
   Described array;
   array.data = reinterpret_cast<void*>(said["data"].cast<py::tuple>()[0].cast<std::uintptr_t>());
@@ -98,7 +99,7 @@ Described from_interface(py::handle object, const Argument& argument, DeviceCont
     const auto stream = said["stream"].cast<std::uintptr_t>();
     if (stream == 0)
       throw py::value_error(argument.prefix() + ": stream 0 is ambiguous in __cuda_array_interface__");
-    context.wait_for(reinterpret_cast<void*>(stream));
+    array.stream = reinterpret_cast<void*>(stream);
   }
   return array;
 }
@@ -151,25 +152,31 @@ ConstTensorView device_input(py::handle object, const Argument& argument, DType 
   if (const auto done = network.borrowed.take(most_borrowed); !done.empty()) {
     using_network(network, argument.operation, [&](Network&) { context->synchronize(); });
   }
+  // A stream of another device could not be waited for: the memory is checked first.
+  const auto ready = [&](const Described& array) {
+    const ConstTensorView view = checked(array, argument, dtype, *context);
+    if (array.stream != nullptr)
+      using_network(network, argument.operation, [&](Network&) { context->wait_for(array.stream); });
+    return view;
+  };
   if (py::isinstance<DeviceArray>(object)) {
     const auto& array = object.cast<const DeviceArray&>();
-    if (array.network.get() != &network) {
-      network.borrowed.keep(array.memory != nullptr ? array.memory : array.network);
-      using_network(network, argument.operation,
-                    [&](Network&) { context->wait_for(array.context()->stream()); });
-    }
     Described described;
     described.data = array.view.data;
     for (int axis = 0; axis < array.view.shape.rank(); ++axis)
       described.shape.push_back(array.view.shape[axis]);
     described.dtype = array.view.dtype;
-    return checked(described, argument, dtype, *context);
+    if (array.network.get() != &network) {
+      array.context()->hand_out(array.view.data);
+      network.borrowed.keep(array.memory != nullptr ? array.memory : array.network);
+      described.stream = array.context()->stream();
+    }
+    return ready(described);
   }
   network.borrowed.keep(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
   try {
-    const Described described = dlpack_device_type(object) ? from_dlpack(object, *context, network.borrowed)
-                                                           : from_interface(object, argument, *context);
-    return checked(described, argument, dtype, *context);
+    return ready(dlpack_device_type(object) ? from_dlpack(object, *context, network.borrowed)
+                                            : from_interface(object, argument));
   } catch (py::error_already_set& error) {
     if (error.matches(PyExc_MemoryError) || !error.matches(PyExc_Exception)) throw;
     const std::string message =

@@ -24,6 +24,10 @@ _NO_DRIVER_TEXT = (
     "GPU through"
 )
 _ERRORS = {
+    3: (
+        "CUDA was used before this process was forked, or cannot start: make processes by "
+        "multiprocessing's 'spawn' or 'forkserver'"
+    ),
     100: "the NVIDIA driver shows no GPU: see `nvidia-smi` and CUDA_VISIBLE_DEVICES",
     34: _NO_DRIVER_TEXT,
 }

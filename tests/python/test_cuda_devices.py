@@ -32,6 +32,13 @@ print("the CPU works", y.shape)
 """
 
 
+def run_alone(code):
+    """Give the lines that the code prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def outcome(device="cuda", **environment):
     """What making a network on the device prints: an error, the devices, and that the CPU works."""
     done = subprocess.run(
@@ -108,6 +115,64 @@ def test_out_of_memory():
     error, _ = outcome(CUDA_EMULATION_MEMORY="300")
     assert error.startswith("MemoryError ")
     assert "the device is out of memory; use a smaller batch" in error
+
+
+@needs_emulator
+def test_a_gpu_that_is_too_old():
+    error, _ = outcome(CUDA_EMULATION_CAPABILITY="70")
+    assert error == (
+        "RuntimeError [network] device 'cuda' needs a GPU of compute capability 7.5 or later; "
+        "'cuda:0' has 7.0"
+    )
+
+
+@needs_emulator
+def test_a_network_leaves_other_devices_alone():
+    """A context on a GPU that nobody uses would take memory there."""
+    used = run_alone(
+        """
+import ctypes, os
+import numpy as np
+import indrnn_engine as ie
+net = ie.Network([ie.nn.IndRNN(4), ie.nn.Linear(2)], 3, device="cuda:1")
+x = ie.to_device(np.zeros((5, 2, 3), np.float32), net)
+step = ie.optim.Adam(net)
+y, _ = net.forward(x, training=True)
+loss, dy = ie.losses.mean_squared_error(y, np.zeros(y.shape, np.float32))
+net.backward(dy)
+step.step()
+y.numpy(), y.__dlpack__()
+del net, x, y, dy, step
+library = ctypes.CDLL(os.environ["INDRNN_CUDA_LIBRARY"])
+print([library.cuda_emulation_context_made(i) for i in (0, 1)])
+"""
+    )
+    assert used == ["[0, 1]"]
+
+
+@needs_emulator
+def test_a_forked_process():
+    lines = run_alone(
+        """
+import os
+import numpy as np
+import indrnn_engine as ie
+make = lambda: ie.Network([ie.nn.IndRNN(4)], 3, device="cuda")
+net = make()
+if os.fork() == 0:
+    for use in (make, lambda: net.forward(np.zeros((5, 2, 3), np.float32))):
+        try:
+            use()
+        except RuntimeError as error:
+            print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    )
+    assert len(lines) == 2
+    for line in lines:
+        assert "CUDA was used before this process was forked" in line
+        assert "'spawn'" in line
 
 
 @needs_emulator

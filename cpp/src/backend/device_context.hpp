@@ -81,8 +81,12 @@ class DeviceContext {
   virtual void* stream() const = 0;        // cudaStream_t
   virtual bool is_device_memory(const void* pointer) const = 0;
 
-  // Zeroed device memory. Throws OutOfMemory.
+  // Zeroed device memory, and memory that holds whatever was there before. When its last owner lets go of it, it serves
+  // the next request: work that was given to the queue before may still use it. Throws OutOfMemory.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+  virtual std::shared_ptr<void> allocate_unset(std::size_t bytes) = 0;
+  // What allocated memory says that others than this queue will use: it is freed when the device is through with it.
+  virtual void hand_out(const void* memory) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
   virtual void copy(const void* from, void* to, std::size_t bytes) = 0;  // within device memory
   // From the host: `from` may be used again at once. To the host: waits until `to` is written.
