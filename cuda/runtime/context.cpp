@@ -50,6 +50,19 @@ class CapturedGraph : public CapturedWork {
   Event launched_ = make_event();
 };
 
+class Mark : public QueueMark {
+ public:
+  explicit Mark(cudaStream_t stream) { check(cudaEventRecord(event_.get(), stream), "marking the stream"); }
+  bool reached() const override {
+    const cudaError_t status = cudaEventQuery(event_.get());
+    if (status != cudaErrorNotReady) check(status, "asking whether work is done");
+    return status == cudaSuccess;
+  }
+
+ private:
+  Event event_ = make_event();
+};
+
 // What a capture forbids because it might wait is allowed inside: it does not touch the stream.
 class WhileCapturing {
  public:
@@ -78,6 +91,7 @@ Context::Context(int device) : device_(device) {
   check(cudaDeviceGetAttribute(&cache_bytes, cudaDevAttrL2CacheSize, device), "asking what the device has");
   limits_.cache_bytes = cache_bytes;
   stream_ = make_stream();
+  crossing_stream_ = make_stream();
   crossing_ = make_event();
   blocks_ = BlockCache::make(device);
   matmul_ = std::make_unique<Matmul>(device, queue());
@@ -173,6 +187,13 @@ void Context::let_wait(void* other_stream) {
   check(cudaStreamWaitEvent(static_cast<cudaStream_t>(other_stream), crossing_.get(), 0),
         "letting another stream wait");
 }
+
+std::unique_ptr<QueueMark> Context::mark() {
+  const DeviceGuard guard(device_);
+  return std::make_unique<Mark>(queue());
+}
+
+std::shared_ptr<void> Context::make_current() const { return std::make_shared<DeviceGuard>(device_); }
 
 std::byte* Context::scratch(std::size_t bytes) {
   if (scratch_ == nullptr || bytes > scratch_->bytes()) {

@@ -36,6 +36,9 @@ class Context : public DeviceContext {
   void synchronize() override;
   void wait_for(void* other_stream) override;
   void let_wait(void* other_stream) override;
+  std::unique_ptr<QueueMark> mark() override;
+  void* crossing_stream() const override { return crossing_stream_.get(); }
+  std::shared_ptr<void> make_current() const override;
   void softmax_cross_entropy(const CrossEntropyCall& call) override;
   void mean_squared_error(const SquaredErrorCall& call) override;
   void adam(const AdamCall& call) override;
@@ -73,6 +76,7 @@ class Context : public DeviceContext {
   int device_;
   DeviceLimits limits_;
   Stream stream_;
+  Stream crossing_stream_;
   Event crossing_;
   std::shared_ptr<BlockCache> blocks_;
   std::unique_ptr<Matmul> matmul_;

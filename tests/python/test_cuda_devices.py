@@ -6,6 +6,7 @@ Each case runs in a process of its own, as the library is loaded once.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -67,6 +68,36 @@ def test_a_library_of_something_else(tmp_path):
     error, devices = outcome(INDRNN_CUDA_LIBRARY=str(path))
     assert "could not be loaded" in error
     assert devices == "['cpu']"
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="c++ is not installed")
+@pytest.mark.parametrize(
+    ("version", "package"), [("12", "nvidia-cublas-cu12"), ("99", "nvidia-cublas")]
+)
+def test_cublas_of_the_version_that_is_needed_is_found(tmp_path, version, package):
+    """Stands for the backend: a library that needs a cuBLAS, and says a code when it is loaded."""
+    found = tmp_path / "nvidia" / "cu" / "lib"
+    found.mkdir(parents=True)
+    cublas = found / f"libcublas.so.{version}"
+    backend = tmp_path / "libindrnn_cuda.so"
+
+    def build(code, *words):
+        command = ["c++", "-shared", "-fPIC", "-x", "c++", "-", *map(str, words)]
+        subprocess.run(command, input=code, text=True, check=True)
+
+    build('extern "C" int cublas() { return 7; }', f"-Wl,-soname,{cublas.name}", "-o", cublas)
+    build(
+        'extern "C" int cublas(); extern "C" int indrnn_cuda_register() { return cublas(); }'
+        'extern "C" const char* indrnn_cuda_error_text(int) { return ""; }',
+        *("-o", backend, "-x", "none", cublas),
+    )
+    error, _ = outcome(INDRNN_CUDA_LIBRARY=str(backend))
+    assert f"libcublas.so.{version}" in error
+    assert f"`pip install {package}` provides cuBLAS {version}" in error
+    (found / "libcublas.so.98").write_bytes(b"another version")
+    where = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    error, _ = outcome(INDRNN_CUDA_LIBRARY=str(backend), PYTHONPATH=where)
+    assert "does not fit this engine (code 7)" in error
 
 
 @pytest.mark.parametrize("device", ["gpu", "", "CUDA", "cpu:0:1", "cuda0"])
