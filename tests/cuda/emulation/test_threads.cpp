@@ -42,7 +42,6 @@ TEST(EmulatedBarrier, OrdersSharedMemory) {
 
 #ifdef __SANITIZE_THREAD__
 TEST_F(EmulatedBarrierDeathTest, RemovedBarrierIsADataRace) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
         const DeviceArray<float> in(counting(64));
@@ -57,7 +56,6 @@ __global__ void write_one_place(float* out) {
 }
 
 TEST_F(EmulatedBlocksDeathTest, TwoBlocksThatWriteOnePlaceAreADataRace) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
         const DeviceArray<float> out(1);

@@ -18,6 +18,7 @@
 namespace emulation {
 namespace {
 
+constexpr std::size_t most_pinned_bytes = std::size_t{1} << 40U;  // no host has as many
 std::array<std::uint64_t, most_devices> used_bytes{};
 std::uint64_t allocations_made = 0;
 // Grows when an allocation comes or goes; what threads remember about allocations is then out of date.
@@ -66,7 +67,7 @@ cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind, const c
     fill_with_garbage(made.begin, bytes);
     close_around(made);
   } else {
-    void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    void* memory = bytes > most_pinned_bytes ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (memory == nullptr) return failed(cudaErrorMemoryAllocation);
     made.begin = static_cast<char*>(memory);
     std::memset(made.begin, 0xff, bytes);
