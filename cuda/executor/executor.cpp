@@ -4,8 +4,10 @@
 
 #include "core/dispatch.hpp"
 #include "core/threads.hpp"
+#include "executor/capability.hpp"
 #include "executor/prepared.hpp"
 #include "executor/runner.hpp"
+#include "runtime/device_numbers.hpp"
 
 namespace indrnn::cuda {
 namespace {
@@ -26,22 +28,12 @@ struct NetworkArrays {
   DeviceNumbers<CallNumbers> numbers;
 };
 
-// float32 products of bfloat16 factors.
-constexpr int least_capability_of_bfloat16 = 8;
-
 void check_bfloat16(DType dtype, int device) {
   if (dtype != DType::float32) {
     throw InvalidArgument(std::string("[network] storage 'bfloat16' needs dtype float32, got ") +
                           name_of(dtype));
   }
-  int major = 0, minor = 0;
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-        "asking what the device has");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
-        "asking what the device has");
-  if (major >= least_capability_of_bfloat16) return;
-  throw DeviceError("[network] storage 'bfloat16' needs a GPU of compute capability 8.0 or later; 'cuda:" +
-                    std::to_string(device) + "' has " + std::to_string(major) + "." + std::to_string(minor));
+  check_capability("storage 'bfloat16'", device, least_capability_of_bfloat16);
 }
 
 // S: how values are stored; the caller's arrays, parameters and states are T.
@@ -84,7 +76,6 @@ class CudaExecutor : public Executor {
     for (run.window = 0; run.window < plan.sizes.windows; ++run.window) forward_segments(run, true);
     run.window = 0;
     forward_segments(run, false);
-    context_->in().end(run.stream);
     if (call.state != nullptr) {
       const T* final_state = run.template pointer<T>(plan.states) + plan.sizes.windows * plan.state_elements;
       context_->out().fetch(final_state, call.state, flat_bytes(plan.state_elements), run.stream);
@@ -109,7 +100,6 @@ class CudaExecutor : public Executor {
       }
       backward_segments(run, true);
     }
-    context_->in().end(run.stream);
     if (call.dstate != nullptr) {
       context_->out().fetch(run.template pointer<T>(run.plan->state_gradients), call.dstate,
                             flat_bytes(run.plan->state_elements), run.stream);
@@ -197,6 +187,7 @@ class CudaExecutor : public Executor {
       check(cudaMemcpyAsync(inputs, run.x.pointer, x_bytes, run.x.kind, run.stream), "copying the input");
       run.x = {inputs, cudaMemcpyDeviceToDevice};
     }
+    in.end(run.stream);
   }
 
   // nullptr: zeros.
@@ -237,6 +228,7 @@ class CudaExecutor : public Executor {
     run.dy = in.stage(call.dy, dy_bytes);
     run.dx = call.dx;
     bring(in, call.dstate, run.template pointer<T>(run.plan->state_gradients), state_bytes, run.stream);
+    in.end(run.stream);
     context_->out().begin(host_bytes(call.dx, dx_bytes) + host_bytes(call.dstate, state_bytes));
     run.backward_pass = true;
   }
@@ -268,7 +260,15 @@ class CudaExecutor : public Executor {
       } else if (!run.again || !runner.leaves_time()) {
         runner.forward(run);
       }
+      if (copies_from_caller(run, instruction)) context_->in().end(run.stream);
     }
+  }
+
+  // A next call waits until the device has read the caller's arrays, not for what is computed from them.
+  bool copies_from_caller(const Run<S>& run, const Instruction& instruction) const {
+    const std::string& type = graph_.nodes[static_cast<std::size_t>(instruction.node)].type;
+    if (instruction.direction == Direction::backward) return type == "Output";
+    return type == "Input" && !run.again;
   }
 
   const Graph& graph_;
@@ -289,6 +289,7 @@ std::unique_ptr<Executor> make_executor(const Graph& graph, DType dtype, int dev
                       "' does not exist: this machine has " + std::to_string(count) +
                       (count == 1 ? " CUDA device, 'cuda:0'" : " CUDA devices, counted from 0"));
   }
+  check_capability("device 'cuda'", device_index, least_capability);
   const DeviceGuard guard(device_index);
   return dispatch_float(dtype, [&](auto zero) -> std::unique_ptr<Executor> {
     using T = decltype(zero);

@@ -3,6 +3,8 @@
 
 #include <list>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "executor/plan.hpp"
 #include "indrnn/error.hpp"
@@ -52,10 +54,15 @@ class PreparedPlans {
       context.synchronize();
       memory_.reset();  // first give back what was too small
       memory_ = std::make_shared<DeviceMemory>(allocate_device(plan.total_bytes));
+#ifdef INDRNN_CUDA_EMULATION
+      marked_ = std::make_shared<Gaps>();
+#endif
     }
     if (context.capturing()) context.keep_alive(memory_);
 #ifdef INDRNN_CUDA_EMULATION
-    const auto mark_gaps = [memory = memory_, gaps = plan.gaps] {
+    const auto mark_gaps = [memory = memory_, gaps = plan.gaps, marked = marked_] {
+      if (*marked == gaps) return;  // marking waits for the device
+      *marked = gaps;
       auto* begin = memory->template as<std::byte>();
       emulation::clear_red_zones(begin);
       for (const auto& [offset, bytes] : gaps) emulation::red_zone(begin + offset, bytes);
@@ -68,6 +75,10 @@ class PreparedPlans {
 
   std::list<Entry> plans_;  // last used first
   std::shared_ptr<DeviceMemory> memory_;
+#ifdef INDRNN_CUDA_EMULATION
+  using Gaps = std::vector<std::pair<std::size_t, std::size_t>>;
+  std::shared_ptr<Gaps> marked_;  // in memory_, by whichever plan was the last
+#endif
 };
 
 }  // namespace indrnn::cuda

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "indrnn/optim.hpp"
-#include "runtime/context.hpp"
+#include "runtime/device_numbers.hpp"
 
 namespace indrnn::cuda {
 

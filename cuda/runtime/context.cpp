@@ -23,12 +23,22 @@ class CapturedGraph : public CapturedWork {
         before_launch_(std::move(before_launch)),
         memory_(std::move(memory)) {}
 
+  // Its memory must outlive its last launch.
+  ~CapturedGraph() override {
+    try {
+      const DeviceGuard guard(device_);
+      cudaEventSynchronize(launched_.get());
+    } catch (const Error&) {  // the driver has gone
+    }
+  }
+
   void launch() override {
     const DeviceGuard guard(device_);
-    // Whatever was given before, captured or not, must have read its numbers from pinned memory before they are renewed.
-    check(cudaStreamSynchronize(stream_), "waiting for the device");
+    // The last launch must have read its numbers from pinned memory before they are renewed.
+    check(cudaEventSynchronize(launched_.get()), "waiting for captured work");
     for (const auto& action : before_launch_) action();
     check(cudaGraphLaunch(execution_.get(), stream_), "launching captured work");
+    check(cudaEventRecord(launched_.get(), stream_), "marking captured work");
   }
 
  private:
@@ -37,6 +47,32 @@ class CapturedGraph : public CapturedWork {
   GraphExecution execution_;
   std::vector<std::function<void()>> before_launch_;
   std::vector<std::shared_ptr<void>> memory_;
+  Event launched_ = make_event();
+};
+
+class Mark : public QueueMark {
+ public:
+  explicit Mark(cudaStream_t stream) { check(cudaEventRecord(event_.get(), stream), "marking the stream"); }
+  bool reached() const override {
+    const cudaError_t status = cudaEventQuery(event_.get());
+    if (status != cudaErrorNotReady) check(status, "asking whether work is done");
+    return status == cudaSuccess;
+  }
+
+ private:
+  Event event_ = make_event();
+};
+
+// What a capture forbids because it might wait is allowed inside: it does not touch the stream.
+class WhileCapturing {
+ public:
+  WhileCapturing() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "allowing memory while capturing"); }
+  ~WhileCapturing() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  WhileCapturing(const WhileCapturing&) = delete;
+  WhileCapturing& operator=(const WhileCapturing&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
 }  // namespace
@@ -55,31 +91,54 @@ Context::Context(int device) : device_(device) {
   check(cudaDeviceGetAttribute(&cache_bytes, cudaDevAttrL2CacheSize, device), "asking what the device has");
   limits_.cache_bytes = cache_bytes;
   stream_ = make_stream();
+  crossing_stream_ = make_stream();
   crossing_ = make_event();
-  matmul_ = std::make_unique<Matmul>(queue());
+  blocks_ = BlockCache::make(device);
+  matmul_ = std::make_unique<Matmul>(device, queue());
 }
 
-Context::~Context() { settle(); }
+Context::~Context() {
+  settle();
+  blocks_->close();
+}
 
 void Context::settle() noexcept {
-  int previous = 0;
-  cudaGetDevice(&previous);
-  cudaSetDevice(device_);
-  if (capturing()) {
-    cudaGraph_t graph = nullptr;
-    cudaStreamEndCapture(queue(), &graph);
-    if (graph != nullptr) cudaGraphDestroy(graph);
-    capture_ = nullptr;
+  try {
+    const DeviceGuard guard(device_);
+    if (capturing()) {
+      cudaGraph_t graph = nullptr;
+      cudaStreamEndCapture(queue(), &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+      capture_ = nullptr;
+    }
+    cudaStreamSynchronize(queue());
+  } catch (const Error&) {  // the driver has gone
   }
-  cudaStreamSynchronize(queue());
-  cudaSetDevice(previous);
+}
+
+// Managed memory too.
+bool Context::is_device_memory(const void* pointer) const {
+  const DeviceGuard guard(device_);  // the question makes a context on the current device
+  return is_device_pointer(pointer, device_);
 }
 
 std::shared_ptr<void> Context::allocate(std::size_t bytes) {
+  std::shared_ptr<void> memory = allocate_unset(bytes);
+  zero(memory.get(), bytes);
+  return memory;
+}
+
+std::shared_ptr<void> Context::allocate_unset(std::size_t bytes) {
+  if (capturing()) {
+    throw DeviceError("[cuda] a step must run once before it is captured, so that its memory is there");
+  }
   const DeviceGuard guard(device_);
-  auto memory = std::make_shared<DeviceMemory>(allocate_device(std::max<std::size_t>(bytes, 1)));
-  zero(memory->get(), bytes);
-  return {memory, memory->get()};
+  std::shared_ptr<void> memory = blocks_->take(bytes);
+#ifdef INDRNN_CUDA_EMULATION
+  // As fresh memory there, NaN: the emulator finds who reads what was never written.
+  if (bytes > 0) check(cudaMemsetAsync(memory.get(), 0xff, bytes, queue()), "clearing device memory");
+#endif
+  return memory;
 }
 
 void Context::zero(void* to, std::size_t bytes) {
@@ -129,6 +188,13 @@ void Context::let_wait(void* other_stream) {
         "letting another stream wait");
 }
 
+std::unique_ptr<QueueMark> Context::mark() {
+  const DeviceGuard guard(device_);
+  return std::make_unique<Mark>(queue());
+}
+
+std::shared_ptr<void> Context::make_current() const { return std::make_shared<DeviceGuard>(device_); }
+
 std::byte* Context::scratch(std::size_t bytes) {
   if (scratch_ == nullptr || bytes > scratch_->bytes()) {
     // Work that uses the old scratch may be under way; cudaFree waits for it.
@@ -144,6 +210,7 @@ void Context::begin_capture() {
   check(cudaStreamSynchronize(queue()), "waiting for the device");
   check(cudaStreamBeginCapture(queue(), cudaStreamCaptureModeThreadLocal), "starting to capture work");
   capture_ = std::make_shared<Capture>();
+  keep_alive(blocks_->hold_taken());
 }
 
 std::shared_ptr<CapturedWork> Context::end_capture() {
@@ -166,5 +233,12 @@ void Context::before_each_launch(std::function<void()> action) {
 }
 
 void Context::keep_alive(std::shared_ptr<void> memory) { capture_->memory.push_back(std::move(memory)); }
+
+void* Context::pinned_for_capture(std::size_t bytes) {
+  const WhileCapturing allowed;
+  auto memory = std::make_shared<PinnedMemory>(allocate_pinned(bytes));
+  keep_alive(memory);
+  return memory->get();
+}
 
 }  // namespace indrnn::cuda

@@ -1,7 +1,6 @@
 // The device of one network: its stream, cuBLAS, staging memory, and the losses and optimizers that run in the stream.
 #pragma once
 
-#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "backend/device_context.hpp"
 #include "executor/window_choice.hpp"
+#include "runtime/block_cache.hpp"
 #include "runtime/handles.hpp"
 #include "runtime/matmul.hpp"
 #include "runtime/staging.hpp"
@@ -25,8 +25,10 @@ class Context : public DeviceContext {
 
   std::string device() const override { return "cuda:" + std::to_string(device_); }
   void* stream() const override { return stream_.get(); }
-  bool is_device_memory(const void* pointer) const override { return is_device_pointer(pointer, device_); }
+  bool is_device_memory(const void* pointer) const override;
   std::shared_ptr<void> allocate(std::size_t bytes) override;
+  std::shared_ptr<void> allocate_unset(std::size_t bytes) override;
+  void hand_out(const void* memory) override { blocks_->hand_out(memory); }
   void zero(void* to, std::size_t bytes) override;
   void copy(const void* from, void* to, std::size_t bytes) override;
   void upload(const void* from, void* to, std::size_t bytes) override;
@@ -34,6 +36,9 @@ class Context : public DeviceContext {
   void synchronize() override;
   void wait_for(void* other_stream) override;
   void let_wait(void* other_stream) override;
+  std::unique_ptr<QueueMark> mark() override;
+  void* crossing_stream() const override { return crossing_stream_.get(); }
+  std::shared_ptr<void> make_current() const override;
   void softmax_cross_entropy(const CrossEntropyCall& call) override;
   void mean_squared_error(const SquaredErrorCall& call) override;
   void adam(const AdamCall& call) override;
@@ -57,10 +62,12 @@ class Context : public DeviceContext {
   // Bytes for one kernel sequence, not kept behind it. At least as large as any before.
   std::byte* scratch(std::size_t bytes);
 
-  // While capturing: what must be done on the host before each launch of the captured work, and memory it needs.
+  // While capturing: what must be done on the host before each launch of the captured work, and memory it needs. The
+  // pinned memory is new, and the captured work's own.
   bool capturing() const { return capture_ != nullptr; }
   void before_each_launch(std::function<void()> action);
   void keep_alive(std::shared_ptr<void> memory);
+  void* pinned_for_capture(std::size_t bytes);
 
  private:
   struct Capture;
@@ -69,56 +76,15 @@ class Context : public DeviceContext {
   int device_;
   DeviceLimits limits_;
   Stream stream_;
+  Stream crossing_stream_;
   Event crossing_;
+  std::shared_ptr<BlockCache> blocks_;
   std::unique_ptr<Matmul> matmul_;
   StagingIn in_;
   StagingOut out_;
   std::shared_ptr<DeviceMemory> scratch_;
   std::shared_ptr<Capture> capture_;
   std::map<const void*, std::shared_ptr<OptimizerSlot>> optimizers_;  // optim/numbers.hpp
-};
-
-// Numbers of a plain struct on the device, written anew before each use. The pinned copy is what captured work reads
-// when it is launched again.
-template <class Numbers>
-class DeviceNumbers {
- public:
-  DeviceNumbers()
-      : pinned_(allocate_pinned(sizeof(Numbers))),
-        device_(allocate_device(sizeof(Numbers))),
-        read_(make_event()) {}
-
-  // renew(numbers) is called now, and again before each further launch of captured work.
-  void write(Context& context, std::function<void(Numbers&)> renew) {
-    Numbers* numbers = pinned_.template as<Numbers>();
-    if (!context.capturing()) {
-      if (captured_) check(cudaStreamSynchronize(context.queue()), "waiting for captured work");
-      if (in_flight_) check(cudaEventSynchronize(read_.get()), "waiting for a copy of numbers");
-    }
-    renew(*numbers);
-    check(cudaMemcpyAsync(device_.get(), numbers, sizeof(Numbers), cudaMemcpyHostToDevice, context.queue()),
-          "copying numbers to the device");
-    if (context.capturing()) {
-      // The first launch uses what was written now; each later one renews.
-      context.before_each_launch([renew = std::move(renew), numbers, first = true]() mutable {
-        if (!first) renew(*numbers);
-        first = false;
-      });
-      in_flight_ = false;
-      captured_ = true;
-    } else {
-      check(cudaEventRecord(read_.get(), context.queue()), "marking a copy of numbers");
-      in_flight_ = true;
-    }
-  }
-  const Numbers* get() const { return device_.template as<Numbers>(); }
-
- private:
-  PinnedMemory pinned_;
-  DeviceMemory device_;
-  Event read_;
-  bool in_flight_ = false;
-  bool captured_ = false;  // a captured copy may be reading at any time
 };
 
 // How many devices there are; throws DeviceError, in one sentence, where there is none or no driver.

@@ -21,6 +21,14 @@ void throw_cuda_error(cudaError_t status, const char* what) {
           failed +
           "the NVIDIA driver is missing or too old for this build; install a newer driver or use "
           "device=\"cpu\"");
+    case cudaErrorInitializationError:
+      throw DeviceError(failed +
+                        "CUDA was used before this process was forked, or cannot start; make processes by "
+                        "'spawn' or 'forkserver' instead of 'fork'");
+    case cudaErrorNoKernelImageForDevice:
+      throw DeviceError(failed +
+                        "this library has no code for this GPU; build it with CMAKE_CUDA_ARCHITECTURES that "
+                        "name its compute capability");
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:
       throw DeviceError(
@@ -35,11 +43,23 @@ void throw_cuda_error(cudaError_t status, const char* what) {
 
 void throw_cublas_error(cublasStatus_t status, const char* what) {
   const std::string failed = std::string("[cuda] failed while ") + what + ": ";
-  if (status == CUBLAS_STATUS_ALLOC_FAILED) {
-    throw OutOfMemory(failed + "the device is out of memory; use a smaller batch or shorter sequences");
+  const std::string reported = failed + "cuBLAS reports " + cublasGetStatusString(status);
+  switch (status) {
+    case CUBLAS_STATUS_ALLOC_FAILED:
+      throw OutOfMemory(failed + "the device is out of memory; use a smaller batch or shorter sequences");
+    case CUBLAS_STATUS_NOT_INITIALIZED:
+      throw DeviceError(reported +
+                        "; the device's memory may be nearly full, as `nvidia-smi` shows, or its driver too "
+                        "old for this cuBLAS");
+    case CUBLAS_STATUS_EXECUTION_FAILED:
+    case CUBLAS_STATUS_INTERNAL_ERROR:
+      throw DeviceError(
+          reported +
+          "; a kernel before it may have failed: CUDA_LAUNCH_BLOCKING=1 in the environment shows "
+          "which, and the device may need a new process");
+    default:
+      throw DeviceError(reported + "; check that its version fits the one this library was built with");
   }
-  throw DeviceError(failed + "cuBLAS reports " + cublasGetStatusString(status) +
-                    "; check that its version fits the one this library was built with");
 }
 
 }  // namespace indrnn::cuda

@@ -6,48 +6,43 @@
 #include <cstddef>
 #include <utility>
 
+#include "runtime/device_guard.hpp"
 #include "runtime/errors.hpp"
 
 namespace indrnn::cuda {
 
-// Makes a device current for a scope.
-class DeviceGuard {
- public:
-  explicit DeviceGuard(int device) {
-    check(cudaGetDevice(&previous_), "asking for the current device");
-    if (device == previous_) return;
-    check(cudaSetDevice(device), "choosing the device");
-    changed_ = true;
-  }
-  ~DeviceGuard() {
-    if (changed_) cudaSetDevice(previous_);
-  }
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
+// The device that is current in this thread.
+inline int current_device() {
+  int device = 0;
+  check(cudaGetDevice(&device), "asking for the current device");
+  return device;
+}
 
- private:
-  int previous_ = 0;
-  bool changed_ = false;
-};
-
-// A handle with what frees it; its device must be current when it is made.
+// A handle with what frees it; its device must be current when it is made, and is when it is freed.
 template <class Handle, cudaError_t (*destroy)(Handle)>
 class Owned {
  public:
   Owned() = default;
-  explicit Owned(Handle handle) : handle_(handle) {}
-  Owned(Owned&& other) noexcept : handle_(std::exchange(other.handle_, Handle{})) {}
+  explicit Owned(Handle handle) : handle_(handle), device_(current_device()) {}
+  Owned(Owned&& other) noexcept : handle_(std::exchange(other.handle_, Handle{})), device_(other.device_) {}
   Owned& operator=(Owned&& other) noexcept {
     std::swap(handle_, other.handle_);
+    std::swap(device_, other.device_);
     return *this;
   }
   ~Owned() {
-    if (handle_ != Handle{}) destroy(handle_);
+    if (handle_ == Handle{}) return;
+    try {
+      const DeviceGuard guard(device_);
+      destroy(handle_);
+    } catch (...) {  // the driver has gone, and the handle with it
+    }
   }
   Handle get() const { return handle_; }
 
  private:
   Handle handle_{};
+  int device_ = 0;
 };
 
 using Stream = Owned<cudaStream_t, cudaStreamDestroy>;
@@ -55,16 +50,8 @@ using Event = Owned<cudaEvent_t, cudaEventDestroy>;
 using GraphHandle = Owned<cudaGraph_t, cudaGraphDestroy>;
 using GraphExecution = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
-inline Stream make_stream() {
-  cudaStream_t stream = nullptr;
-  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
-  return Stream(stream);
-}
-inline Event make_event() {
-  cudaEvent_t event = nullptr;
-  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
-  return Event(event);
-}
+Stream make_stream();
+Event make_event();
 
 inline cudaError_t free_device(void* pointer) { return cudaFree(pointer); }
 inline cudaError_t free_pinned(void* pointer) { return cudaFreeHost(pointer); }
@@ -86,16 +73,9 @@ class Memory : public Owned<void*, destroy> {
 using DeviceMemory = Memory<free_device>;
 using PinnedMemory = Memory<free_pinned>;
 
-inline DeviceMemory allocate_device(std::size_t bytes) {
-  void* pointer = nullptr;
-  if (bytes > 0) check(cudaMalloc(&pointer, bytes), "allocating device memory");
-  return {pointer, bytes};
-}
+// On the current device. Where it is full, what caches of blocks hold unused is freed first (block_cache.hpp).
+DeviceMemory allocate_device(std::size_t bytes);
 // Host memory that the device reads and writes by itself.
-inline PinnedMemory allocate_pinned(std::size_t bytes) {
-  void* pointer = nullptr;
-  if (bytes > 0) check(cudaMallocHost(&pointer, bytes), "allocating pinned host memory");
-  return {pointer, bytes};
-}
+PinnedMemory allocate_pinned(std::size_t bytes);
 
 }  // namespace indrnn::cuda

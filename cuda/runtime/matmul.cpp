@@ -29,18 +29,26 @@ constexpr cudaDataType cublas_type() {
 
 }  // namespace
 
-Matmul::Matmul(cudaStream_t stream) {
-  check(cublasCreate(&handle_), "starting cuBLAS");
-  check(cublasSetStream(handle_, stream), "giving cuBLAS its stream");
+void Matmul::Destroy::operator()(cublasHandle_t handle) const {
+  try {
+    const DeviceGuard guard(device);
+    cublasDestroy(handle);
+  } catch (...) {  // the driver has gone, and the handle with it
+  }
+}
+
+Matmul::Matmul(int device, cudaStream_t stream) : handle_(nullptr, Destroy{device}) {
+  cublasHandle_t handle = nullptr;
+  check(cublasCreate(&handle), "starting cuBLAS");
+  handle_.reset(handle);
+  check(cublasSetStream(handle, stream), "giving cuBLAS its stream");
   workspace_ = allocate_device(workspace_bytes);
-  check(cublasSetWorkspace(handle_, workspace_.get(), workspace_bytes), "giving cuBLAS its workspace");
+  check(cublasSetWorkspace(handle, workspace_.get(), workspace_bytes), "giving cuBLAS its workspace");
   // Parts of a product of bfloat16 are joined in float32 too.
-  check(cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "setting up cuBLAS");
+  check(cublasSetMathMode(handle, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "setting up cuBLAS");
   const char* wanted = std::getenv("INDRNN_CUDA_TF32");
   tf32_ = wanted != nullptr && std::string(wanted) == "1";
 }
-
-Matmul::~Matmul() { cublasDestroy(handle_); }
 
 // Column-major, as cuBLAS sees it: c [m, n] = op(a) op(b).
 template <class S, class Out>
@@ -52,7 +60,7 @@ void Matmul::run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                       : std::is_same_v<S, float> && tf32_ ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                                           : CUBLAS_COMPUTE_32F;
   const Compute<S> one = 1, beta = accumulate == Accumulate::yes ? 1 : 0;
-  check(cublasGemmEx(handle_, op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, cublas_type<S>(),
+  check(cublasGemmEx(handle_.get(), op_a, op_b, to_int(m), to_int(n), to_int(k), &one, a, cublas_type<S>(),
                      to_int(lda), b, cublas_type<S>(), to_int(ldb), &beta, c, cublas_type<Out>(), to_int(m),
                      compute, CUBLAS_GEMM_DEFAULT),
         "multiplying matrices");

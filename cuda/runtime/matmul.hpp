@@ -5,6 +5,7 @@
 #include <cublas_v2.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "runtime/handles.hpp"
 #include "storage.hpp"
@@ -15,12 +16,9 @@ enum class Accumulate : bool { no, yes };
 
 class Matmul {
  public:
-  // The device must be current. INDRNN_CUDA_TF32=1 in the environment lets float32 products round their factors to
+  // `device` must be current. INDRNN_CUDA_TF32=1 in the environment lets float32 products round their factors to
   // TF32.
-  explicit Matmul(cudaStream_t stream);
-  ~Matmul();
-  Matmul(const Matmul&) = delete;
-  Matmul& operator=(const Matmul&) = delete;
+  Matmul(int device, cudaStream_t stream);
 
   // c [m, n] = a [m, k] b [n, k]^T
   template <class S>
@@ -38,8 +36,13 @@ class Matmul {
   void run(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k,
            const S* a, std::int64_t lda, const S* b, std::int64_t ldb, Accumulate accumulate, Out* c) const;
 
-  cublasHandle_t handle_ = nullptr;
+  struct Destroy {
+    int device;  // cuBLAS asks for the one that was current when the handle was made
+    void operator()(cublasHandle_t handle) const;
+  };
+
   DeviceMemory workspace_;  // of our own, so that captured products find it again
+  std::unique_ptr<cublasContext, Destroy> handle_;
   bool tf32_ = false;
 };
 

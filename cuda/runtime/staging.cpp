@@ -8,6 +8,8 @@ namespace indrnn::cuda {
 namespace {
 
 constexpr std::size_t alignment = 256;
+// Room for the small arrays that follow a large one: targets, lengths.
+constexpr std::size_t spare = std::size_t{1} << 20U;
 
 std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
@@ -49,13 +51,18 @@ bool is_capturing(cudaStream_t stream) {
 }
 
 void StagingIn::begin(std::size_t bytes, cudaStream_t stream) {
-  used_ = 0;
+  staged_ = false;
   if (bytes == 0) return;
   refuse_capture(stream);
-  if (in_flight_) check(cudaEventSynchronize(read_.get()), "waiting for a copy to the device");
-  in_flight_ = false;
   const std::size_t needed = bytes + 8 * alignment;  // each of the few arrays starts aligned
-  if (needed > memory_.bytes()) memory_ = allocate_pinned(needed);
+  if (used_ + needed <= memory_.bytes()) return;
+  used_ = 0;
+  if (needed <= memory_.bytes()) {
+    check(cudaEventSynchronize(read_.get()), "waiting for a copy to the device");
+  } else {
+    check(cudaStreamSynchronize(stream), "waiting for the device");  // it may still read the smaller memory
+    memory_ = allocate_pinned(needed + spare);
+  }
 }
 
 Source StagingIn::stage(const void* from, std::size_t bytes) {
@@ -64,13 +71,12 @@ Source StagingIn::stage(const void* from, std::size_t bytes) {
   std::byte* place = memory_.as<std::byte>() + used_;
   std::memcpy(place, from, bytes);
   used_ += round_up(bytes);
+  staged_ = true;
   return {place, cudaMemcpyHostToDevice};
 }
 
 void StagingIn::end(cudaStream_t stream) {
-  if (used_ == 0) return;
-  check(cudaEventRecord(read_.get(), stream), "marking a copy to the device");
-  in_flight_ = true;
+  if (staged_) check(cudaEventRecord(read_.get(), stream), "marking a copy to the device");
 }
 
 void StagingOut::begin(std::size_t bytes) {

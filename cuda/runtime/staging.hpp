@@ -21,8 +21,9 @@ struct Source {
   cudaMemcpyKind kind = cudaMemcpyDeviceToDevice;
 };
 
-// Towards the device. begin() waits until the device has read what was staged before; stage() copies the array, which
-// its owner may then change; end() marks the place in the stream behind which the staged bytes are no longer needed.
+// Towards the device. begin() makes room, and waits for the device only where what was staged before is in the way;
+// stage() copies the array, which its owner may then change; end() marks the place in the stream behind which the staged
+// bytes are no longer needed. It may be called again as more of them are copied, and belongs right behind a copy.
 class StagingIn {
  public:
   StagingIn() : read_(make_event()) {}
@@ -33,7 +34,7 @@ class StagingIn {
  private:
   PinnedMemory memory_;
   std::size_t used_ = 0;
-  bool in_flight_ = false;
+  bool staged_ = false;  // anything since begin()
   Event read_;
 };
 

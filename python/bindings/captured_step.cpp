@@ -66,11 +66,13 @@ class CapturedStep {
     const bool indices = network.takes_indices();
     const DType dtype = network.options().dtype;
     const bool classes = options_.loss == StepLoss::softmax_cross_entropy;
-    const Given x =
-        take(x_object, {operation, "x", indices ? "[T, B]" : "[T, B, I]"}, indices ? DType::int64 : dtype);
-    const Given targets = take(targets_object, {operation, "targets"}, classes ? DType::int64 : dtype);
-    const Given mask = take_optional(mask_object, {operation, "mask"}, DType::uint8);
-    const Given lengths = take_lengths(lengths_object, x.view.shape[0]);
+    DeviceInputs inputs(shared_);
+    const Given x = take(inputs, x_object, {operation, "x", indices ? "[T, B]" : "[T, B, I]"},
+                         indices ? DType::int64 : dtype);
+    const Given targets =
+        take(inputs, targets_object, {operation, "targets"}, classes ? DType::int64 : dtype);
+    const Given mask = take_optional(inputs, mask_object, {operation, "mask"}, DType::uint8);
+    const Given lengths = take_lengths(inputs, lengths_object, x.view.shape[0]);
     const std::shared_ptr<TrainingStep> step = step_for(x.view, mask.view.given(), lengths.view.given());
     require_shape("x", x.view, step->x());
     require_shape("targets", targets.view, step->targets());
@@ -116,20 +118,20 @@ class CapturedStep {
   }
 
  private:
-  Given take(py::handle object, const Argument& argument, DType dtype) {
-    if (is_device_array(object)) return {std::nullopt, device_input(object, argument, dtype, *shared_)};
+  static Given take(DeviceInputs& inputs, py::handle object, const Argument& argument, DType dtype) {
+    if (is_device_array(object)) return {std::nullopt, inputs.take(object, argument, dtype)};
     py::array host = input_array(object, argument, dtype);
     const ConstTensorView view = view_of(host);
     return {std::move(host), view};
   }
 
-  Given take_optional(py::handle object, const Argument& argument, DType dtype) {
-    return object.is_none() ? Given{} : take(object, argument, dtype);
+  static Given take_optional(DeviceInputs& inputs, py::handle object, const Argument& argument, DType dtype) {
+    return object.is_none() ? Given{} : take(inputs, object, argument, dtype);
   }
 
-  Given take_lengths(py::handle object, std::int64_t time_steps) {
+  static Given take_lengths(DeviceInputs& inputs, py::handle object, std::int64_t time_steps) {
     const Argument argument{operation, "lengths", "[B]"};
-    if (is_device_array(object)) return take(object, argument, DType::int64);
+    if (is_device_array(object)) return take(inputs, object, argument, DType::int64);
     auto host = optional_lengths(object, argument, time_steps);
     const ConstTensorView view = view_of(host);
     return {std::move(host), view};

@@ -39,8 +39,8 @@ void assign(const DeviceArray& array, py::handle key, py::handle values) {
       key.is(py::ellipsis()) ||
       (py::isinstance<py::slice>(key) && key.equal(py::slice(std::nullopt, std::nullopt, std::nullopt)));
   if (whole && is_device_array(values)) {
-    const ConstTensorView from =
-        device_input(values, {"DeviceArray", "values"}, array.view.dtype, *array.network);
+    DeviceInputs inputs(array.network);
+    const ConstTensorView from = inputs.take(values, {"DeviceArray", "values"}, array.view.dtype);
     if (!(from.shape == array.view.shape)) {
       throw py::value_error("[DeviceArray] values must have shape " + array.view.shape.to_string() +
                             ", got " + from.shape.to_string());
@@ -85,8 +85,8 @@ std::string repr(const DeviceArray& array) {
 
 DeviceArray new_device_array(const std::shared_ptr<SharedNetwork>& network, DType dtype, const Shape& shape) {
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
-  std::shared_ptr<void> memory =
-      without_interpreter([&] { return network->network.context()->allocate(bytes); });
+  std::shared_ptr<void> memory = using_network(
+      *network, "DeviceArray", [&](Network& held) { return held.context()->allocate_unset(bytes); });
   void* data = memory.get();
   return {network, std::move(memory), {data, shape, dtype}};
 }

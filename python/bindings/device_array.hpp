@@ -19,7 +19,7 @@ struct DeviceArray {
   std::size_t bytes() const { return static_cast<std::size_t>(view.shape.elements()) * size_of(view.dtype); }
 };
 
-// A new one, zero, on the device of `network`.
+// A new one on the device of `network`, to be written.
 DeviceArray new_device_array(const std::shared_ptr<SharedNetwork>& network, DType dtype, const Shape& shape);
 
 // What a network or an optimizer owns: a NumPy view that keeps `owner` alive, or a DeviceArray.
@@ -29,10 +29,25 @@ py::object owned_array(const std::shared_ptr<SharedNetwork>& network, const Tens
 // Whether an object lies in device memory: a DeviceArray, or another that says so by DLPack or __cuda_array_interface__.
 bool is_device_array(py::handle object);
 
-// The memory behind such an object. Work that is given to `network` from now on finds it written, and it stays alive
-// until that work is done. Throws unless dtype, rank and device fit and it is C-contiguous.
-ConstTensorView device_input(py::handle object, const Argument& argument, DType dtype,
-                             SharedNetwork& network);
+// What one call takes from device memory, kept alive until the work is done that the network was given before this goes.
+class DeviceInputs {
+ public:
+  explicit DeviceInputs(const std::shared_ptr<SharedNetwork>& network);
+  ~DeviceInputs();
+  DeviceInputs(const DeviceInputs&) = delete;
+  DeviceInputs& operator=(const DeviceInputs&) = delete;
+
+  // The memory behind an object that `is_device_array`. Work that is given to the network from now on finds it written.
+  // Throws unless dtype, rank and device fit and it is C-contiguous.
+  ConstTensorView take(py::handle object, const Argument& argument, DType dtype);
+
+ private:
+  std::shared_ptr<SharedNetwork> network_;
+  Borrowed::Objects objects_;
+};
+
+// Lets go of what calls took from device memory whose work is done; waits for nothing.
+void release_inputs(SharedNetwork& network);
 
 // Reads a device array into a new NumPy array; waits.
 py::array to_numpy(const DeviceArray& array);

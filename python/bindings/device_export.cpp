@@ -80,6 +80,7 @@ py::capsule export_as(const DeviceArray& array, const char* name) {
 }  // namespace
 
 py::dict cuda_array_interface(const DeviceArray& array) {
+  array.context()->hand_out(array.view.data);
   py::dict description;
   py::list shape;
   for (int axis = 0; axis < array.view.shape.rank(); ++axis) shape.append(array.view.shape[axis]);
@@ -115,6 +116,7 @@ py::capsule dlpack_capsule(const DeviceArray& array, const py::object& stream, c
     using_network(*array.network, "DeviceArray",
                   [&](Network&) { array.context()->let_wait(reinterpret_cast<void*>(number)); });
   }
+  exported.context()->hand_out(exported.view.data);
   const bool versioned = !max_version.is_none() && max_version.cast<py::tuple>()[0].cast<int>() >= 1;
   if (!versioned) return export_as<dlpack::Managed>(exported, "dltensor");
   return export_as<dlpack::ManagedVersioned>(exported, "dltensor_versioned");

@@ -15,14 +15,13 @@ namespace indrnn::python {
 
 namespace {
 
-constexpr std::size_t most_borrowed = 16;
-
 // What a protocol says of an array; strides in elements, empty for C-contiguous.
 struct Described {
   void* data = nullptr;
   std::vector<std::int64_t> shape, strides;
   std::optional<DType> dtype;
   std::string dtype_name;
+  void* stream = nullptr;  // of the same device, to be waited for
 };
 
 bool has(py::handle object, const char* name) { return py::hasattr(object, name); }
@@ -58,9 +57,21 @@ Described describe(const dlpack::Tensor& tensor) {
   return array;
 }
 
-// The capsule is kept as it is: its array lives as long as it does.
-Described from_dlpack(py::handle object, DeviceContext& context, Borrowed& borrowed) {
-  const auto stream = reinterpret_cast<std::uintptr_t>(context.stream());
+[[noreturn]] void refuse_place(const Argument& argument, const DeviceContext& context) {
+  throw py::value_error(argument.prefix() + " must lie in the memory of the network's device " +
+                        context.device() + ", but it lies elsewhere");
+}
+
+// The capsule is kept as it is: its array lives as long as it does. The producer runs without a hold on the network, whose
+// queue may be captured meanwhile: it is told of the one beside.
+Described from_dlpack(py::handle object, const Argument& argument, DeviceContext& context,
+                      Borrowed::Objects& objects) {
+  const auto place = object.attr("__dlpack_device__")().cast<py::tuple>();
+  if (place[0].cast<std::int32_t>() == dlpack::cuda &&
+      "cuda:" + std::to_string(place[1].cast<std::int32_t>()) != context.device())
+    refuse_place(argument, context);
+  const std::shared_ptr<void> current = context.make_current();  // PyTorch refuses on another device
+  const auto stream = reinterpret_cast<std::uintptr_t>(context.crossing_stream());
   py::object capsule;
   try {
     capsule =
@@ -69,18 +80,23 @@ Described from_dlpack(py::handle object, DeviceContext& context, Borrowed& borro
     if (!error.matches(PyExc_TypeError)) throw;
     capsule = object.attr("__dlpack__")(py::arg("stream") = stream);  // an older producer
   }
-  borrowed.keep(std::make_shared<py::object>(capsule));
+  objects.push_back(std::make_shared<py::object>(capsule));
+  const auto described = [&](const dlpack::Tensor& tensor) {
+    Described array = describe(tensor);
+    array.stream = context.crossing_stream();
+    return array;
+  };
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned") != 0) {
-    return describe(
+    return described(
         static_cast<dlpack::ManagedVersioned*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"))
             ->tensor);
   }
   auto* managed = static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
   if (managed == nullptr) throw py::error_already_set();
-  return describe(managed->tensor);
+  return described(managed->tensor);
 }
 
-Described from_interface(py::handle object, const Argument& argument, DeviceContext& context) {
+Described from_interface(py::handle object, const Argument& argument) {
   const py::dict said = object.attr("__cuda_array_interface__");
   Described array;
   array.data = reinterpret_cast<void*>(said["data"].cast<py::tuple>()[0].cast<std::uintptr_t>());
@@ -98,7 +114,7 @@ Described from_interface(py::handle object, const Argument& argument, DeviceCont
     const auto stream = said["stream"].cast<std::uintptr_t>();
     if (stream == 0)
       throw py::value_error(argument.prefix() + ": stream 0 is ambiguous in __cuda_array_interface__");
-    context.wait_for(reinterpret_cast<void*>(stream));
+    array.stream = reinterpret_cast<void*>(stream);
   }
   return array;
 }
@@ -128,10 +144,7 @@ ConstTensorView checked(const Described& array, const Argument& argument, DType 
   if (!contiguous(array)) {
     throw py::value_error(argument.prefix() + " must be C-contiguous on the device, got other strides");
   }
-  if (shape.elements() > 0 && !context.is_device_memory(array.data)) {
-    throw py::value_error(argument.prefix() + " must lie in the memory of the network's device " +
-                          context.device() + ", but it lies elsewhere");
-  }
+  if (shape.elements() > 0 && !context.is_device_memory(array.data)) refuse_place(argument, context);
   return {array.data, shape, dtype};
 }
 
@@ -145,31 +158,48 @@ bool is_device_array(py::handle object) {
   return has(object, "__cuda_array_interface__");
 }
 
-ConstTensorView device_input(py::handle object, const Argument& argument, DType dtype,
-                             SharedNetwork& network) {
-  const std::shared_ptr<DeviceContext> context = network.network.context();
-  if (const auto done = network.borrowed.take(most_borrowed); !done.empty()) {
-    using_network(network, argument.operation, [&](Network&) { context->synchronize(); });
-  }
+void release_inputs(SharedNetwork& network) {
+  if (!network.borrowed.any()) return;
+  // They are let go of behind the call, with the interpreter lock.
+  const Borrowed::Objects done = using_network(
+      network, "DeviceArray", [&](Network& held) { return network.borrowed.done(*held.context()); });
+}
+
+DeviceInputs::DeviceInputs(const std::shared_ptr<SharedNetwork>& network) : network_(network) {
+  release_inputs(*network_);
+}
+
+DeviceInputs::~DeviceInputs() {
+  if (!objects_.empty()) network_->borrowed.keep(std::move(objects_));
+}
+
+ConstTensorView DeviceInputs::take(py::handle object, const Argument& argument, DType dtype) {
+  const std::shared_ptr<DeviceContext> context = network_->network.context();
+  // A stream of another device could not be waited for: the memory is checked first.
+  const auto ready = [&](const Described& array) {
+    const ConstTensorView view = checked(array, argument, dtype, *context);
+    if (array.stream != nullptr)
+      using_network(*network_, argument.operation, [&](Network&) { context->wait_for(array.stream); });
+    return view;
+  };
   if (py::isinstance<DeviceArray>(object)) {
     const auto& array = object.cast<const DeviceArray&>();
-    if (array.network.get() != &network) {
-      network.borrowed.keep(array.memory != nullptr ? array.memory : array.network);
-      using_network(network, argument.operation,
-                    [&](Network&) { context->wait_for(array.context()->stream()); });
-    }
     Described described;
     described.data = array.view.data;
     for (int axis = 0; axis < array.view.shape.rank(); ++axis)
       described.shape.push_back(array.view.shape[axis]);
     described.dtype = array.view.dtype;
-    return checked(described, argument, dtype, *context);
+    if (array.network != network_) {
+      array.context()->hand_out(array.view.data);
+      objects_.push_back(array.memory != nullptr ? array.memory : array.network);
+      described.stream = array.context()->stream();
+    }
+    return ready(described);
   }
-  network.borrowed.keep(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
+  objects_.push_back(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
   try {
-    const Described described = dlpack_device_type(object) ? from_dlpack(object, *context, network.borrowed)
-                                                           : from_interface(object, argument, *context);
-    return checked(described, argument, dtype, *context);
+    return ready(dlpack_device_type(object) ? from_dlpack(object, argument, *context, objects_)
+                                            : from_interface(object, argument));
   } catch (py::error_already_set& error) {
     if (error.matches(PyExc_MemoryError) || !error.matches(PyExc_Exception)) throw;
     const std::string message =

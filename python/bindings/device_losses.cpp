@@ -37,10 +37,11 @@ Shape rows_of(const DeviceArray& array, const Argument& argument) {
 // An argument beside the prediction: taken where it lies, or copied to the device.
 class Beside {
  public:
-  Beside(py::handle object, const Argument& argument, DType dtype, const DeviceArray& like) {
+  Beside(DeviceInputs& inputs, py::handle object, const Argument& argument, DType dtype,
+         const DeviceArray& like) {
     if (object.is_none()) return;
     if (is_device_array(object)) {
-      view_ = device_input(object, argument, dtype, *like.network);
+      view_ = inputs.take(object, argument, dtype);
       return;
     }
     host_ = input_array(object, argument, dtype);
@@ -59,10 +60,11 @@ class Beside {
   ConstTensorView view_;
 };
 
-DeviceArray gradient_array(py::handle out, const Argument& argument, const DeviceArray& like) {
+DeviceArray gradient_array(DeviceInputs& inputs, py::handle out, const Argument& argument,
+                           const DeviceArray& like) {
   if (out.is_none()) return new_device_array(like.network, like.view.dtype, like.view.shape);
   const DeviceArray& array = own_array(out, argument);
-  const ConstTensorView view = device_input(out, argument, like.view.dtype, *like.network);
+  const ConstTensorView view = inputs.take(out, argument, like.view.dtype);
   require_shape(argument, view.shape, like.view.shape, "");
   return array;
 }
@@ -94,13 +96,14 @@ py::tuple device_softmax_cross_entropy(py::handle logits_object, py::handle targ
   const Shape& shape = logits.view.shape;
   const Shape rows = rows_of(logits, {operation, "logits"});
   const std::int64_t classes = shape[shape.rank() - 1];
-  const Beside targets(targets_object, {operation, "targets"}, DType::int64, logits);
-  const Beside mask(mask_object, {operation, "mask"}, DType::uint8, logits);
+  DeviceInputs inputs(logits.network);
+  const Beside targets(inputs, targets_object, {operation, "targets"}, DType::int64, logits);
+  const Beside mask(inputs, mask_object, {operation, "mask"}, DType::uint8, logits);
   require_shape({operation, "targets"}, targets.view().shape, rows, " as logits without the classes");
   if (mask.view().given()) require_shape({operation, "mask"}, mask.view().shape, rows, " as targets");
   if (targets.host() && (!mask.view().given() || mask.host()))
     check_targets(operation, *targets.host(), mask.host(), classes);
-  DeviceArray gradient = gradient_array(out, {operation, "out"}, logits);
+  DeviceArray gradient = gradient_array(inputs, out, {operation, "out"}, logits);
   const DeviceArray loss = new_device_array(logits.network, DType::float64, {});
   using_network(*logits.network, operation, [&](Network&) {
     logits.context()->softmax_cross_entropy({.dtype = logits.view.dtype,
@@ -121,11 +124,12 @@ py::tuple device_mean_squared_error(py::handle prediction_object, py::handle tar
   const DeviceArray& prediction = own_array(prediction_object, {operation, "y"});
   const Shape& shape = prediction.view.shape;
   const Shape rows = rows_of(prediction, {operation, "y"});
-  const Beside target(target_object, {operation, "target"}, prediction.view.dtype, prediction);
-  const Beside mask(mask_object, {operation, "mask"}, DType::uint8, prediction);
+  DeviceInputs inputs(prediction.network);
+  const Beside target(inputs, target_object, {operation, "target"}, prediction.view.dtype, prediction);
+  const Beside mask(inputs, mask_object, {operation, "mask"}, DType::uint8, prediction);
   require_shape({operation, "target"}, target.view().shape, shape, " as y");
   if (mask.view().given()) require_shape({operation, "mask"}, mask.view().shape, rows, " as the rows of y");
-  DeviceArray gradient = gradient_array(out, {operation, "out"}, prediction);
+  DeviceArray gradient = gradient_array(inputs, out, {operation, "out"}, prediction);
   require_apart(gradient.view, {operation, "out"}, prediction.view, "y");
   require_apart(gradient.view, {operation, "out"}, target.view(), "target");
   const DeviceArray loss = new_device_array(prediction.network, DType::float64, {});

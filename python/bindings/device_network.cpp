@@ -16,8 +16,8 @@ DType input_dtype(const Network& network) {
 }
 
 // `out` itself when it can be written, a new array for None.
-DeviceArray device_output(const std::shared_ptr<SharedNetwork>& shared, py::handle out, const char* operation,
-                          const Shape& shape) {
+DeviceArray device_output(const std::shared_ptr<SharedNetwork>& shared, DeviceInputs& inputs, py::handle out,
+                          const char* operation, const Shape& shape) {
   const DType dtype = shared->network.options().dtype;
   if (out.is_none()) return new_device_array(shared, dtype, shape);
   const Argument argument{operation, "out"};
@@ -26,7 +26,7 @@ DeviceArray device_output(const std::shared_ptr<SharedNetwork>& shared, py::hand
                          std::string(py::str(py::type::handle_of(out).attr("__name__"))));
   }
   auto array = out.cast<DeviceArray>();
-  const ConstTensorView view = device_input(out, argument, dtype, *shared);
+  const ConstTensorView view = inputs.take(out, argument, dtype);
   if (!(view.shape == shape)) {
     throw py::value_error(argument.prefix() + " must have shape " + shape.to_string() + ", got " +
                           view.shape.to_string());
@@ -41,20 +41,26 @@ struct Optional {
   ConstTensorView view;
 };
 
-Optional lengths_of(py::handle object, SharedNetwork& shared, std::int64_t time_steps) {
+Optional lengths_of(py::handle object, DeviceInputs& inputs, std::int64_t time_steps) {
   const Argument argument{"forward", "lengths", "[B]"};
-  if (is_device_array(object)) return {std::nullopt, device_input(object, argument, DType::int64, shared)};
+  if (is_device_array(object)) return {std::nullopt, inputs.take(object, argument, DType::int64)};
   auto host = optional_lengths(object, argument, time_steps);
   const ConstTensorView view = view_of(host);
   return {std::move(host), view};
 }
 
-Optional resets_of(py::handle object, SharedNetwork& shared) {
+Optional resets_of(py::handle object, DeviceInputs& inputs) {
   const Argument argument{"forward", "resets", "[T, B]"};
-  if (is_device_array(object)) return {std::nullopt, device_input(object, argument, DType::uint8, shared)};
+  if (is_device_array(object)) return {std::nullopt, inputs.take(object, argument, DType::uint8)};
   auto host = optional_array(object, argument, DType::uint8);
   const ConstTensorView view = view_of(host);
   return {std::move(host), view};
+}
+
+void require_device(const SharedNetwork& shared, const std::string& operation) {
+  if (shared.network.context() != nullptr) return;
+  throw py::value_error("[" + operation + "] the network must be on a CUDA device, got one on " +
+                        shared.network.options().device);
 }
 
 }  // namespace
@@ -72,12 +78,13 @@ py::tuple device_forward(const std::shared_ptr<SharedNetwork>& shared, py::handl
                          py::handle resets_object, py::handle out) {
   const Network& network = shared->network;
   const char* letters = network.takes_indices() ? "[T, B]" : "[T, B, I]";
-  const ConstTensorView x = device_input(x_object, {"forward", "x", letters}, input_dtype(network), *shared);
+  DeviceInputs inputs(shared);
+  const ConstTensorView x = inputs.take(x_object, {"forward", "x", letters}, input_dtype(network));
   const std::int64_t time_steps = x.shape[0];
   const std::int64_t batch = x.shape[1];
-  const Optional lengths = lengths_of(lengths_object, *shared, time_steps);
-  const Optional resets = resets_of(resets_object, *shared);
-  DeviceArray y = device_output(shared, out, "forward", network.output_shape(time_steps, batch));
+  const Optional lengths = lengths_of(lengths_object, inputs, time_steps);
+  const Optional resets = resets_of(resets_object, inputs);
+  DeviceArray y = device_output(shared, inputs, out, "forward", network.output_shape(time_steps, batch));
   require_apart(y.view, {"forward", "out"}, x, "x");
   require_apart(y.view, {"forward", "out"}, lengths.view, "lengths");
   require_apart(y.view, {"forward", "out"}, resets.view, "resets");
@@ -101,7 +108,8 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
   const auto kept = kept_forward(*shared);
   const Shape shape = network.output_shape(kept->time_steps, kept->batch);
   const Argument argument{"backward", "dy", shape.rank() == 2 ? "[B, O]" : "[T, B, O]"};
-  const ConstTensorView dy = device_input(dy_object, argument, dtype, *shared);
+  DeviceInputs inputs(shared);
+  const ConstTensorView dy = inputs.take(dy_object, argument, dtype);
   if (!(dy.shape == shape)) {
     throw InvalidArgument("[backward] dy must have the shape of the last output " + shape.to_string() +
                           ", got " + dy.shape.to_string());
@@ -122,17 +130,41 @@ py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x
                       py::handle state_object, py::handle out) {
   const Network& network = shared->network;
   const char* letters = network.takes_indices() ? "[B]" : "[B, I]";
-  const ConstTensorView x = device_input(x_object, {"step", "x", letters}, input_dtype(network), *shared);
+  DeviceInputs inputs(shared);
+  const ConstTensorView x = inputs.take(x_object, {"step", "x", letters}, input_dtype(network));
   const std::int64_t batch = x.shape[0];
   const AnyState state = state_of(state_object, *shared, {"step", "state"}, batch);
   const Shape sequence = network.output_shape(1, batch);
-  DeviceArray y =
-      device_output(shared, out, "step", {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
+  DeviceArray y = device_output(shared, inputs, out, "step",
+                                {sequence[sequence.rank() - 2], sequence[sequence.rank() - 1]});
   require_apart(y.view, {"step", "out"}, x, "x");
   require_apart_from_state(y.view, {"step", "out"}, state);
   using_network(*shared, "step",
                 [&](Network& held) { with_state(state, [&](auto& each) { held.step(x, y.view, each); }); });
   return py::make_tuple(std::move(y), object_of(state));
+}
+
+void synchronize(SharedNetwork& shared) {
+  if (shared.network.context() == nullptr) return;
+  Borrowed::Objects before, after;  // let go of behind the call, with the interpreter lock
+  using_network(shared, "synchronize", [&](Network& held) {
+    DeviceContext& context = *held.context();
+    before = shared.borrowed.done(context);  // which marks the rest
+    context.synchronize();
+    after = shared.borrowed.done(context);
+  });
+}
+
+void wait_for(SharedNetwork& shared, std::uintptr_t stream) {
+  require_device(shared, "wait_for");
+  using_network(shared, "wait_for",
+                [&](Network& held) { held.context()->wait_for(reinterpret_cast<void*>(stream)); });
+}
+
+void let_wait(SharedNetwork& shared, std::uintptr_t stream) {
+  require_device(shared, "let_wait");
+  using_network(shared, "let_wait",
+                [&](Network& held) { held.context()->let_wait(reinterpret_cast<void*>(stream)); });
 }
 
 }  // namespace indrnn::python

@@ -2,6 +2,7 @@
 // waits unless a State on the host is read.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "device_array.hpp"
@@ -18,5 +19,11 @@ py::tuple device_backward(const std::shared_ptr<SharedNetwork>& shared, py::hand
                           bool input_gradient);
 py::tuple device_step(const std::shared_ptr<SharedNetwork>& shared, py::handle x, py::handle state,
                       py::handle out);
+
+// Waits for all that the network was given, and lets go of what calls took from device memory. On the CPU nothing is left.
+void synchronize(SharedNetwork& shared);
+// Orders the network's queue behind another stream, and another stream behind the queue: cudaStream_t as a number.
+void wait_for(SharedNetwork& shared, std::uintptr_t stream);
+void let_wait(SharedNetwork& shared, std::uintptr_t stream);
 
 }  // namespace indrnn::python

@@ -14,8 +14,8 @@ namespace indrnn::python {
 namespace {
 
 SharedDeviceState make(const std::shared_ptr<SharedNetwork>& network, std::int64_t batch) {
-  return without_interpreter([&] {
-    return SharedDeviceState{network, std::make_shared<DeviceState>(network->network.device_state(batch))};
+  return using_network(*network, "device_state", [&](Network& held) {
+    return SharedDeviceState{network, std::make_shared<DeviceState>(held.device_state(batch))};
   });
 }
 

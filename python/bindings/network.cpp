@@ -207,6 +207,9 @@ void register_network(py::module_& module) {
            py::arg("keep"), py::arg("resets"), py::arg("out"))
       .def("backward", &backward, py::arg("dy"), py::arg("dstate"), py::arg("input_gradient"))
       .def("step", &step, py::arg("x"), py::arg("state"), py::arg("out"))
+      .def("synchronize", &synchronize)
+      .def("wait_for", &wait_for, py::arg("stream"))
+      .def("let_wait", &let_wait, py::arg("stream"))
       .def("zero_gradients",
            [](SharedNetwork& self) {
              using_network(self, "zero_gradients", [](Network& held) { held.zero_gradients(); });

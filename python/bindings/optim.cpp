@@ -19,6 +19,14 @@ py::object moments_of(const py::object& self, const TensorView& view) {
   return owned_array(self.cast<Shared&>().shared, view, self);
 }
 
+// It makes its moments in the network's memory.
+template <class Shared, class Options>
+std::unique_ptr<Shared> make_optimizer(const char* operation, const std::shared_ptr<SharedNetwork>& network,
+                                       const Options& options) {
+  return using_network(*network, operation,
+                       [&](Network&) { return std::make_unique<Shared>(network, options); });
+}
+
 // Binds one field of an optimizer's options under its own name.
 template <class Class, class Options, class Value>
 void def_option(Class& bound, const char* name, Value Options::* field) {
@@ -31,10 +39,10 @@ void def_option(Class& bound, const char* name, Value Options::* field) {
 void register_adam(py::module_& module) {
   using Options = optim::AdamOptions;
   py::class_<SharedAdam> adam(module, "Adam");
-  adam.def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double beta1, double beta2,
+  adam.def(py::init([](const std::shared_ptr<SharedNetwork>& network, double lr, double beta1, double beta2,
                        double epsilon, double weight_decay, bool decoupled) {
-             return std::make_unique<SharedAdam>(std::move(network),
-                                                 Options{lr, beta1, beta2, epsilon, weight_decay, decoupled});
+             const Options options{lr, beta1, beta2, epsilon, weight_decay, decoupled};
+             return make_optimizer<SharedAdam>("Adam", network, options);
            }),
            py::arg("network").none(false), py::arg("lr"), py::arg("beta1"), py::arg("beta2"),
            py::arg("epsilon"), py::arg("weight_decay"), py::arg("decoupled"))
@@ -64,10 +72,10 @@ void register_adam(py::module_& module) {
 void register_sgd(py::module_& module) {
   using Options = optim::SgdOptions;
   py::class_<SharedSgd> sgd(module, "Sgd");
-  sgd.def(py::init([](std::shared_ptr<SharedNetwork> network, double lr, double momentum, double weight_decay,
-                      bool nesterov) {
-            return std::make_unique<SharedSgd>(std::move(network),
-                                               Options{lr, momentum, weight_decay, nesterov});
+  sgd.def(py::init([](const std::shared_ptr<SharedNetwork>& network, double lr, double momentum,
+                      double weight_decay, bool nesterov) {
+            const Options options{lr, momentum, weight_decay, nesterov};
+            return make_optimizer<SharedSgd>("SGD", network, options);
           }),
           py::arg("network").none(false), py::arg("lr"), py::arg("momentum"), py::arg("weight_decay"),
           py::arg("nesterov"))

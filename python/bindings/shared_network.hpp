@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/device_context.hpp"
 #include "indrnn/network.hpp"
 #include "interpreter.hpp"
 
@@ -22,23 +25,42 @@ struct KeptForward {
   bool operator==(const KeptForward&) const = default;
 };
 
-// Keeps alive what callers gave in device memory and queued work may still read. Any thread may add to it: without an
-// interpreter lock, too. No Python code runs under its lock.
+// Keeps alive what callers gave in device memory until the work that reads it is done. Any thread may add to it: without
+// an interpreter lock, too. No Python code runs under its lock.
 class Borrowed {
  public:
-  void keep(std::shared_ptr<void> object) {
+  using Objects = std::vector<std::shared_ptr<void>>;
+
+  // What a call took whose work has been given to the queue.
+  void keep(Objects objects) {
     const std::lock_guard lock(mutex_);
-    objects_.push_back(std::move(object));
+    given_.insert(given_.end(), std::make_move_iterator(objects.begin()),
+                  std::make_move_iterator(objects.end()));
   }
-  // All of them once there are `count`, else none; the caller lets go of them when the work is done.
-  std::vector<std::shared_ptr<void>> take(std::size_t count) {
+  bool any() const {
     const std::lock_guard lock(mutex_);
-    return objects_.size() < count ? std::vector<std::shared_ptr<void>>() : std::exchange(objects_, {});
+    return !given_.empty() || !marked_.empty();
+  }
+  // Those whose work is done, to be let go of; waits for nothing. The network is held.
+  Objects done(DeviceContext& context) {
+    const std::lock_guard lock(mutex_);
+    if (!given_.empty()) marked_.push_back({context.mark(), std::exchange(given_, {})});
+    Objects found;
+    while (!marked_.empty() && marked_.front().behind->reached()) {
+      for (auto& object : marked_.front().objects) found.push_back(std::move(object));
+      marked_.pop_front();
+    }
+    return found;
   }
 
  private:
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<void>> objects_;
+  struct Marked {
+    std::unique_ptr<QueueMark> behind;
+    Objects objects;
+  };
+  mutable std::mutex mutex_;
+  Objects given_;
+  std::deque<Marked> marked_;  // in the order of the queue
 };
 
 struct SharedNetwork {

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import importlib.util
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,10 @@ _NO_DRIVER_TEXT = (
     "GPU through"
 )
 _ERRORS = {
+    3: (
+        "CUDA was used before this process was forked, or cannot start: make processes by "
+        "multiprocessing's 'spawn' or 'forkserver'"
+    ),
     100: "the NVIDIA driver shows no GPU: see `nvidia-smi` and CUDA_VISIBLE_DEVICES",
     34: _NO_DRIVER_TEXT,
 }
@@ -96,28 +101,44 @@ def _library() -> ctypes.CDLL | str:
             "this installation was built without the CUDA backend: "
             "`pip install . -C cmake.define.INDRNN_CUDA=ON` builds it"
         )
-    _load_cublas()
     try:
-        library = ctypes.CDLL(str(places[0]))
+        library = _load(places[0])
     except OSError as error:
-        why = f"the CUDA backend could not be loaded ({error})"
-        return (
-            f"{why}: `pip install nvidia-cublas` provides cuBLAS" if "cublas" in str(error) else why
-        )
+        return f"the CUDA backend could not be loaded ({error})" + _hint(error)
     library.indrnn_cuda_error_text.restype = ctypes.c_char_p
     status = library.indrnn_cuda_register()
     return library if status == 0 else f"the CUDA backend does not fit this engine (code {status})"
 
 
-def _load_cublas() -> None:
-    """Load cuBLAS from the nvidia-cublas package; without it the system's is found."""
-    spec = importlib.util.find_spec("nvidia")
-    for folder in [] if spec is None else spec.submodule_search_locations or []:
-        for name in ("libcublasLt.so.*", "libcublas.so.*"):  # the second needs the first
-            for path in sorted(Path(folder).glob(f"*/lib/{name}")):
-                # If it cannot be loaded, the loader says so when the backend is.
-                with contextlib.suppress(OSError):
-                    ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+def _load(path: Path) -> ctypes.CDLL:
+    """Load the backend, with cuBLAS of the nvidia-cublas package where the loader finds none."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        version = _missing_cublas(error)
+        if not version:
+            raise
+        spec = importlib.util.find_spec("nvidia")
+        for folder in [] if spec is None else spec.submodule_search_locations or []:
+            for name in ("libcublasLt", "libcublas"):  # the second needs the first
+                for found in sorted(Path(folder).glob(f"*/lib/{name}.so.{version}")):
+                    # If it cannot be loaded, the loader says so when the backend is.
+                    with contextlib.suppress(OSError):
+                        ctypes.CDLL(str(found))
+        return ctypes.CDLL(str(path))
+
+
+def _missing_cublas(error: OSError) -> str:
+    """Give the version of the cuBLAS that the loader did not find; empty for another error."""
+    found = re.search(r"libcublas(?:Lt)?\.so\.(\d+)", str(error))
+    return found[1] if found else ""
+
+
+def _hint(error: OSError) -> str:
+    """Say what provides the cuBLAS that is missing."""
+    version = _missing_cublas(error)
+    package = "nvidia-cublas-cu12" if version == "12" else "nvidia-cublas"
+    return f": `pip install {package}` provides cuBLAS {version}" if version else ""
 
 
 def _status(library: Any) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from ._core import Network as CoreNetwork
 from ._data_parallel import DataParallelHooks
 from ._parameters import Parameters
 from ._plans import Plans
+from ._streams import Streams
 from .device_state import DeviceState, core_of, of_any_core
 from .state import State
 from .summary import Summary, describe
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(Parameters, Plans, DataParallelHooks):
+class Network(Parameters, Plans, Streams, DataParallelHooks):
     """A network on one device: parameters, gradients and all arithmetic of a list of layer specs.
 
     Parameters

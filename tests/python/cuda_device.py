@@ -35,6 +35,7 @@ def emulator() -> ctypes.CDLL | None:
         return None
     library.cuda_emulation_counters.restype = ctypes.c_char_p
     library.cuda_emulation_live_bytes.restype = ctypes.c_uint64
+    library.cuda_emulation_calls.restype = ctypes.c_uint64
     return library
 
 
@@ -51,6 +52,11 @@ def counts(library: ctypes.CDLL) -> dict[str, dict[str, int]]:
     """Launches and bytes by kernel since the last reset."""
     library.cuda_emulation_finish()
     return dict(json.loads(library.cuda_emulation_counters()))
+
+
+def calls(library: ctypes.CDLL, function: str) -> int:
+    """How often a function of the runtime was called since the last reset."""
+    return int(library.cuda_emulation_calls(function.encode()))
 
 
 class ByInterface:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -160,10 +161,12 @@ def test_dlpack_keeps_the_memory_alive_and_copies_on_request(net):
         np.testing.assert_array_equal(found.numpy(), net.forward(inputs())[0])
 
 
-def test_a_dlpack_producer_is_told_where_we_work(net):
+def test_a_dlpack_producer_is_told_of_a_stream_that_is_never_captured(net):
     x = ByDLPack(ie.to_device(inputs(), network()))
     net.forward(x)
-    assert x.streams == [net.parameters.__cuda_array_interface__["stream"]]
+    net.forward(x)
+    assert len(set(x.streams)) == 1
+    assert x.streams[0] not in (None, net.parameters.__cuda_array_interface__["stream"])
 
 
 def test_arrays_may_die_while_work_is_queued(net):
@@ -172,6 +175,17 @@ def test_arrays_may_die_while_work_is_queued(net):
     gc.collect()
     for y in results:
         np.testing.assert_array_equal(y.numpy(), expected)
+
+
+def test_arrays_are_let_go_of_when_their_work_is_done(net):
+    arrays = [ByDLPack(ie.to_device(inputs(), network())) for _ in range(5)]
+    alive = [weakref.ref(array) for array in arrays]
+    for array in arrays:
+        net.forward(array)
+    del array, arrays
+    assert any(array() is not None for array in alive[-1:])  # as no call has come behind it
+    net.synchronize()
+    assert not any(array() is not None for array in alive)
 
 
 def test_out_step_lengths_and_resets(net):

@@ -6,6 +6,7 @@ Each case runs in a process of its own, as the library is loaded once.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -30,6 +31,13 @@ print(ie.devices())
 y, _ = ie.Network([ie.nn.IndRNN(4)], 3).forward(np.zeros((5, 2, 3), np.float32))
 print("the CPU works", y.shape)
 """
+
+
+def run_alone(code):
+    """Give the lines that the code prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 def outcome(device="cuda", **environment):
@@ -60,6 +68,36 @@ def test_a_library_of_something_else(tmp_path):
     error, devices = outcome(INDRNN_CUDA_LIBRARY=str(path))
     assert "could not be loaded" in error
     assert devices == "['cpu']"
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="c++ is not installed")
+@pytest.mark.parametrize(
+    ("version", "package"), [("12", "nvidia-cublas-cu12"), ("99", "nvidia-cublas")]
+)
+def test_cublas_of_the_version_that_is_needed_is_found(tmp_path, version, package):
+    """Stands for the backend: a library that needs a cuBLAS, and says a code when it is loaded."""
+    found = tmp_path / "nvidia" / "cu" / "lib"
+    found.mkdir(parents=True)
+    cublas = found / f"libcublas.so.{version}"
+    backend = tmp_path / "libindrnn_cuda.so"
+
+    def build(code, *words):
+        command = ["c++", "-shared", "-fPIC", "-x", "c++", "-", *map(str, words)]
+        subprocess.run(command, input=code, text=True, check=True)
+
+    build('extern "C" int cublas() { return 7; }', f"-Wl,-soname,{cublas.name}", "-o", cublas)
+    build(
+        'extern "C" int cublas(); extern "C" int indrnn_cuda_register() { return cublas(); }'
+        'extern "C" const char* indrnn_cuda_error_text(int) { return ""; }',
+        *("-o", backend, "-x", "none", cublas),
+    )
+    error, _ = outcome(INDRNN_CUDA_LIBRARY=str(backend))
+    assert f"libcublas.so.{version}" in error
+    assert f"`pip install {package}` provides cuBLAS {version}" in error
+    (found / "libcublas.so.98").write_bytes(b"another version")
+    where = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    error, _ = outcome(INDRNN_CUDA_LIBRARY=str(backend), PYTHONPATH=where)
+    assert "does not fit this engine (code 7)" in error
 
 
 @pytest.mark.parametrize("device", ["gpu", "", "CUDA", "cpu:0:1", "cuda0"])
@@ -108,6 +146,64 @@ def test_out_of_memory():
     error, _ = outcome(CUDA_EMULATION_MEMORY="300")
     assert error.startswith("MemoryError ")
     assert "the device is out of memory; use a smaller batch" in error
+
+
+@needs_emulator
+def test_a_gpu_that_is_too_old():
+    error, _ = outcome(CUDA_EMULATION_CAPABILITY="70")
+    assert error == (
+        "RuntimeError [network] device 'cuda' needs a GPU of compute capability 7.5 or later; "
+        "'cuda:0' has 7.0"
+    )
+
+
+@needs_emulator
+def test_a_network_leaves_other_devices_alone():
+    """A context on a GPU that nobody uses would take memory there."""
+    used = run_alone(
+        """
+import ctypes, os
+import numpy as np
+import indrnn_engine as ie
+net = ie.Network([ie.nn.IndRNN(4), ie.nn.Linear(2)], 3, device="cuda:1")
+x = ie.to_device(np.zeros((5, 2, 3), np.float32), net)
+step = ie.optim.Adam(net)
+y, _ = net.forward(x, training=True)
+loss, dy = ie.losses.mean_squared_error(y, np.zeros(y.shape, np.float32))
+net.backward(dy)
+step.step()
+y.numpy(), y.__dlpack__()
+del net, x, y, dy, step
+library = ctypes.CDLL(os.environ["INDRNN_CUDA_LIBRARY"])
+print([library.cuda_emulation_context_made(i) for i in (0, 1)])
+"""
+    )
+    assert used == ["[0, 1]"]
+
+
+@needs_emulator
+def test_a_forked_process():
+    lines = run_alone(
+        """
+import os
+import numpy as np
+import indrnn_engine as ie
+make = lambda: ie.Network([ie.nn.IndRNN(4)], 3, device="cuda")
+net = make()
+if os.fork() == 0:
+    for use in (make, lambda: net.forward(np.zeros((5, 2, 3), np.float32))):
+        try:
+            use()
+        except RuntimeError as error:
+            print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    )
+    assert len(lines) == 2
+    for line in lines:
+        assert "CUDA was used before this process was forked" in line
+        assert "'spawn'" in line
 
 
 @needs_emulator

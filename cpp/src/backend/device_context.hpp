@@ -73,6 +73,13 @@ class CapturedWork {
   virtual void launch() = 0;
 };
 
+// A point in the queue.
+class QueueMark {
+ public:
+  virtual ~QueueMark() = default;
+  virtual bool reached() const = 0;  // whether all work before it is done
+};
+
 class DeviceContext {
  public:
   virtual ~DeviceContext() = default;
@@ -81,8 +88,12 @@ class DeviceContext {
   virtual void* stream() const = 0;        // cudaStream_t
   virtual bool is_device_memory(const void* pointer) const = 0;
 
-  // Zeroed device memory. Throws OutOfMemory.
+  // Zeroed device memory, and memory that holds whatever was there before. When its last owner lets go of it, it serves
+  // the next request: work that was given to the queue before may still use it. Throws OutOfMemory.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+  virtual std::shared_ptr<void> allocate_unset(std::size_t bytes) = 0;
+  // What allocated memory says that others than this queue will use: it is freed when the device is through with it.
+  virtual void hand_out(const void* memory) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
   virtual void copy(const void* from, void* to, std::size_t bytes) = 0;  // within device memory
   // From the host: `from` may be used again at once. To the host: waits until `to` is written.
@@ -91,6 +102,13 @@ class DeviceContext {
   virtual void synchronize() = 0;                 // waits for all work
   virtual void wait_for(void* other_stream) = 0;  // what is given here later runs behind what is there now
   virtual void let_wait(void* other_stream) = 0;  // what is given there later runs behind what is here now
+  virtual std::unique_ptr<QueueMark> mark() = 0;  // behind what is here now
+
+  // For other libraries. A queue beside the network's that is never captured: who is told of it makes it wait for their
+  // work at any time, and wait_for() then makes the network's wait for it. And the device as the calling thread's
+  // current one, until the result goes.
+  virtual void* crossing_stream() const = 0;
+  virtual std::shared_ptr<void> make_current() const = 0;
 
   virtual void softmax_cross_entropy(const CrossEntropyCall& call) = 0;
   virtual void mean_squared_error(const SquaredErrorCall& call) = 0;

@@ -35,7 +35,7 @@ double clip_gradients_by_norm(Network& network, double limit) {
   const TensorView gradients = network.gradients();
   const std::int64_t count = gradients.shape.elements();
   if (const auto context = network.context(); context != nullptr) {
-    const std::shared_ptr<void> norm = context->allocate(sizeof(double));
+    const std::shared_ptr<void> norm = context->allocate_unset(sizeof(double));
     context->clip_by_norm(gradients.dtype, gradients.data, count, limit, static_cast<double*>(norm.get()));
     double result = 0.0;
     context->download(norm.get(), &result, sizeof(result));

@@ -37,6 +37,12 @@ class DeviceArray {
   T* data_ = nullptr;
 };
 
+// What dies does so in a process of its own, started anew: contexts do not work in a forked one.
+class DeathTest : public testing::Test {
+ protected:
+  DeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
 struct Shape {
   dim3 grid;
   dim3 block;

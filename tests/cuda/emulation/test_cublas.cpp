@@ -8,6 +8,7 @@
 
 namespace {
 
+using EmulatedCublasDeathTest = emulation::test::DeathTest;
 using emulation::test::DeviceArray;
 
 template <class T>
@@ -102,6 +103,39 @@ TEST_F(EmulatedCublas, Tf32KeepsTenBits) {
   EXPECT_EQ(cublasSetMathMode(handle, CUBLAS_TF32_TENSOR_OP_MATH), CUBLAS_STATUS_SUCCESS);
   EXPECT_EQ(product(), 1.0F);
 }
+
+TEST_F(EmulatedCublas, ACapturedProductNeedsAWorkspaceWhichTheNextStreamTakesAway) {
+  const DeviceArray<float> a(std::vector<float>{2.0F}), b(std::vector<float>{3.0F}), c(1), workspace(16);
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  EXPECT_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  const auto captured_product = [&] {
+    const float one = 1, zero = 0;
+    EXPECT_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    const cublasStatus_t status = cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, a.data(), 1,
+                                              b.data(), 1, &zero, c.data(), 1);
+    EXPECT_CUDA(cudaStreamEndCapture(stream, &graph));
+    EXPECT_CUDA(cudaGraphDestroy(graph));
+    return status;
+  };
+  EXPECT_EQ(cublasSetStream(handle, stream), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(cublasSetWorkspace(handle, workspace.data(), 64), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(captured_product(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(cublasSetStream(handle, stream), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(captured_product(), CUBLAS_STATUS_INVALID_VALUE);
+  EXPECT_CUDA(cudaStreamDestroy(stream));
+}
+
+#ifndef __SANITIZE_THREAD__
+TEST_F(EmulatedCublasDeathTest, AHandleBelongsToTheDeviceItWasMadeOn) {
+  cublasHandle_t handle = nullptr;
+  EXPECT_EQ(cublasCreate(&handle), CUBLAS_STATUS_SUCCESS);
+  EXPECT_CUDA(cudaSetDevice(1));
+  EXPECT_DEATH(cublasDestroy(handle), "cublasDestroy while another device is current");
+  EXPECT_CUDA(cudaSetDevice(0));
+  EXPECT_EQ(cublasDestroy(handle), CUBLAS_STATUS_SUCCESS);
+}
+#endif
 
 TEST_F(EmulatedCublas, WrongArgumentsAreRefused) {
   const DeviceArray<float> a(6), b(6), c(4);

@@ -8,6 +8,7 @@
 
 namespace {
 
+using EmulatedMemoryDeathTest = emulation::test::DeathTest;
 using emulation::test::DeviceArray;
 using emulation::test::launch;
 using emulation::test::WithOptions;
@@ -82,7 +83,7 @@ TEST(EmulatedMemory, PointersTellWhereTheyPoint) {
 
 #ifndef __SANITIZE_THREAD__
 
-TEST(EmulatedMemoryDeathTest, HostAccessIsNamed) {
+TEST_F(EmulatedMemoryDeathTest, HostAccessIsNamed) {
   const DeviceArray<float> array(10);
   volatile float* data = array.data();
   EXPECT_DEATH(data[4] = 1.0F,
@@ -90,7 +91,7 @@ TEST(EmulatedMemoryDeathTest, HostAccessIsNamed) {
   EXPECT_DEATH(static_cast<void>(data[0]), "host code touches device memory");
 }
 
-TEST(EmulatedMemoryDeathTest, OneElementTooFarIsFound) {
+TEST_F(EmulatedMemoryDeathTest, OneElementTooFarIsFound) {
   const DeviceArray<float> in(std::vector<float>(100, 2.0F));
   const DeviceArray<float> out(99);
   // Through load() and store(), where it happens; by plain pointers, after the launch or by AddressSanitizer.
@@ -105,7 +106,7 @@ TEST(EmulatedMemoryDeathTest, OneElementTooFarIsFound) {
   }
 }
 
-TEST(EmulatedMemoryDeathTest, GapsInAWorkspaceAreWatched) {
+TEST_F(EmulatedMemoryDeathTest, GapsInAWorkspaceAreWatched) {
   const DeviceArray<float> workspace(64);
   emulation::red_zone(workspace.data() + 16, 16);
   EXPECT_CUDA(launch("write_at", {1, 1}, write_at, workspace.data(), std::ptrdiff_t{15}));
@@ -115,7 +116,7 @@ TEST(EmulatedMemoryDeathTest, GapsInAWorkspaceAreWatched) {
   EXPECT_CUDA(launch("write_at", {1, 1}, write_at, workspace.data(), std::ptrdiff_t{16}));
 }
 
-TEST(EmulatedMemoryDeathTest, WrongPointersInAKernel) {
+TEST_F(EmulatedMemoryDeathTest, WrongPointersInAKernel) {
   const DeviceArray<float> out(10);
   std::vector<float> host(10);
   EXPECT_DEATH(static_cast<void>(launch("scale", {1, 32}, scale, host.data(), out.data(), 10, 1.0F)),
@@ -130,7 +131,7 @@ TEST(EmulatedMemoryDeathTest, WrongPointersInAKernel) {
                "not device memory");
 }
 
-TEST(EmulatedMemoryDeathTest, MemoryOfTheOtherDevice) {
+TEST_F(EmulatedMemoryDeathTest, MemoryOfTheOtherDevice) {
   const DeviceArray<float> out(10);
   EXPECT_CUDA(cudaSetDevice(1));
   float* other = nullptr;

@@ -1,6 +1,8 @@
 // Streams, events and graphs: the order of work, what a host sees that does not wait, what a capture forbids.
 #include "support.hpp"
 
+#include <thread>
+
 #include "counters.hpp"
 #include "runtime.hpp"
 
@@ -149,6 +151,49 @@ TEST_F(EmulatedStream, WhatACaptureForbidsInvalidatesIt) {
   spoil([&] { return cudaMemcpy(&pageable, value.data(), 4, cudaMemcpyDeviceToHost); });
   spoil([&] { return cudaMemcpyAsync(&pageable, value.data(), 4, cudaMemcpyDeviceToHost, stream); });
   EXPECT_CUDA(cudaStreamSynchronize(stream));  // all is well again
+  cudaGetLastError();
+}
+
+TEST_F(EmulatedStream, WhomACaptureConcernsDependsOnItsMode) {
+  const auto allocate = [] {
+    void* memory = nullptr;
+    const cudaError_t error = cudaMalloc(&memory, 4);
+    if (error == cudaSuccess) cudaFree(memory);
+    return error;
+  };
+  const auto of_another_thread = [&](auto&& call) {
+    cudaError_t error = cudaSuccess;
+    std::thread([&] { error = call(); }).join();
+    return error;
+  };
+  cudaGraph_t graph = nullptr;
+  EXPECT_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  EXPECT_CUDA(of_another_thread(allocate));
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+  EXPECT_CUDA(cudaThreadExchangeStreamCaptureMode(&mode));
+  EXPECT_CUDA(allocate());
+  EXPECT_CUDA(cudaThreadExchangeStreamCaptureMode(&mode));
+  EXPECT_CUDA(cudaStreamEndCapture(stream, &graph));  // none of it spoilt the capture
+  EXPECT_CUDA(cudaGraphDestroy(graph));
+  EXPECT_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  EXPECT_EQ(of_another_thread([&] { return cudaStreamSynchronize(stream); }),
+            cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+  EXPECT_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  EXPECT_EQ(of_another_thread(allocate), cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+  cudaGetLastError();
+}
+
+TEST_F(EmulatedStream, AnEventIsOfOneDeviceAndMayBeWaitedForOnAnother) {
+  cudaStream_t elsewhere = nullptr;
+  EXPECT_CUDA(cudaSetDevice(1));
+  EXPECT_CUDA(cudaStreamCreate(&elsewhere));
+  EXPECT_EQ(cudaEventRecord(event, elsewhere), cudaErrorInvalidResourceHandle);
+  EXPECT_CUDA(cudaEventRecord(event, stream));
+  EXPECT_CUDA(cudaStreamWaitEvent(elsewhere, event));
+  EXPECT_CUDA(cudaStreamDestroy(elsewhere));
+  EXPECT_CUDA(cudaSetDevice(0));
   cudaGetLastError();
 }
 

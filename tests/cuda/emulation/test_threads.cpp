@@ -6,6 +6,8 @@
 
 namespace {
 
+using EmulatedBarrierDeathTest = emulation::test::DeathTest;
+using EmulatedBlocksDeathTest = emulation::test::DeathTest;
 using emulation::test::DeviceArray;
 using emulation::test::launch;
 using emulation::test::WithOptions;
@@ -39,8 +41,7 @@ TEST(EmulatedBarrier, OrdersSharedMemory) {
 }
 
 #ifdef __SANITIZE_THREAD__
-TEST(EmulatedBarrierDeathTest, RemovedBarrierIsADataRace) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+TEST_F(EmulatedBarrierDeathTest, RemovedBarrierIsADataRace) {
   EXPECT_DEATH(
       {
         const DeviceArray<float> in(counting(64));
@@ -54,8 +55,7 @@ __global__ void write_one_place(float* out) {
   if (threadIdx.x == 0) out[0] = static_cast<float>(blockIdx.x);
 }
 
-TEST(EmulatedBlocksDeathTest, TwoBlocksThatWriteOnePlaceAreADataRace) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+TEST_F(EmulatedBlocksDeathTest, TwoBlocksThatWriteOnePlaceAreADataRace) {
   EXPECT_DEATH(
       {
         const DeviceArray<float> out(1);
@@ -84,7 +84,7 @@ __global__ void wait_where(int* out, int kind) {
   if (kind == 3 && threadIdx.x < 16) out[__shfl_sync(0x0000ffffU, 1, 20)] = 1;
 }
 
-TEST(EmulatedBarrierDeathTest, MisuseIsNamed) {
+TEST_F(EmulatedBarrierDeathTest, MisuseIsNamed) {
   const DeviceArray<int> out(64);
   const auto run = [&](int kind) {
     static_cast<void>(launch("wait_where", {1, 32}, wait_where, out.data(), kind));

@@ -11,7 +11,13 @@ std::map<std::string, Counters>& counters() {
   return instance;
 }
 
+std::map<std::string, std::uint64_t>& calls() {
+  static std::map<std::string, std::uint64_t> instance;
+  return instance;
+}
+
 void reset_counters() {
+  calls().clear();
   // The entries stay: queued launches point to theirs.
   for (auto& [name, each] : counters()) {
     each.launches = 0;
@@ -50,6 +56,11 @@ void cuda_emulation_reset_counters() {
 void cuda_emulation_finish() {
   const std::scoped_lock lock(emulation::runtime_mutex());
   emulation::finish_everything();
+}
+
+std::uint64_t cuda_emulation_calls(const char* function) {
+  const std::scoped_lock lock(emulation::runtime_mutex());
+  return emulation::calls()[function];
 }
 
 std::uint64_t cuda_emulation_live_bytes(int device) {

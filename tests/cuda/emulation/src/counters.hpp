@@ -19,6 +19,9 @@ struct Counters {
 std::map<std::string, Counters>& counters();
 void reset_counters();
 
+// Calls that may make the host wait, by the name of the function; of cudaEventSynchronize those that did.
+std::map<std::string, std::uint64_t>& calls();
+
 }  // namespace emulation
 
 // For Python's tests: exported by the emulated libindrnn_cuda.
@@ -29,6 +32,8 @@ const char* cuda_emulation_counters();
 void cuda_emulation_reset_counters();
 // Runs everything that is queued, as cudaDeviceSynchronize on every device.
 void cuda_emulation_finish();
+// How often such a function of the runtime was called since the last reset: "cudaMalloc".
+std::uint64_t cuda_emulation_calls(const char* function);
 // Bytes of live device memory.
 std::uint64_t cuda_emulation_live_bytes(int device);
 }

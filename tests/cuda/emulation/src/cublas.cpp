@@ -15,6 +15,7 @@ struct cublasContext {
   int device = 0;
   cudaStream_t stream = nullptr;
   bool tf32 = false;
+  bool own_workspace = false;
 };
 
 namespace emulation {
@@ -47,6 +48,10 @@ std::string problem_of(const Matrix& matrix, const char* name, int rows, int col
 cublasStatus_t enqueue_product(cublasHandle_t handle, Product product) {
   const std::scoped_lock lock(runtime_mutex());
   if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (handle->device != current_device()) return refused("a product while another device is current");
+  if (!handle->own_workspace && capture_of(handle->stream) != nullptr) {
+    return refused("a captured product has no workspace of its own: cublasSetStream takes it away");
+  }
   if (product.m < 0 || product.n < 0 || product.k < 0 || product.count < 0) return refused("a negative size");
   const bool a_as_stored = product.trans_a == CUBLAS_OP_N;
   const bool b_as_stored = product.trans_b == CUBLAS_OP_N;
@@ -86,7 +91,7 @@ using namespace emulation;
 
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
   const std::scoped_lock lock(runtime_mutex());
-  if (check_driver() != cudaSuccess) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (check_context() != cudaSuccess) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (check_not_capturing("cublasCreate") != cudaSuccess) return CUBLAS_STATUS_INTERNAL_ERROR;
   *handle = new cublasContext{.device = current_device()};
   handles().insert(*handle);
@@ -95,6 +100,7 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle) {
 cublasStatus_t cublasDestroy(cublasHandle_t handle) {
   const std::scoped_lock lock(runtime_mutex());
   if (handles().erase(handle) == 0) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (handle->device != current_device()) fail("cublasDestroy while another device is current");
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -106,6 +112,7 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
   const std::scoped_lock lock(runtime_mutex());
   if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
   handle->stream = stream;
+  handle->own_workspace = false;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
@@ -120,6 +127,7 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::s
   if (bytes > 0 && !inside_device_memory(workspace, bytes, handle->device)) {
     return refused("the workspace is not memory of the handle's device");
   }
+  handle->own_workspace = bytes > 0;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {

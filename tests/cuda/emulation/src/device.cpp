@@ -1,14 +1,13 @@
 #include <cstdio>
 
 #include "address_range.hpp"
+#include "device_context.hpp"
 #include "emulation/runtime_api.hpp"
 #include "options.hpp"
 #include "runtime.hpp"
 
 namespace emulation {
 namespace {
-
-constinit thread_local int device_of_thread = 0;
 
 // The limits are those of the smallest GPU the kernels are built for (compute capability 7.5), whatever it calls itself.
 constexpr int multiprocessors = 4;
@@ -25,10 +24,11 @@ cudaError_t check_device(int device) {
 cudaError_t check_driver() {
   if (options().driver < CUDART_VERSION / 1000 * 1000) return failed(cudaErrorInsufficientDriver);
   if (options().devices == 0) return failed(cudaErrorNoDevice);
+  if (forked_with_contexts()) {
+    return failed(cudaErrorInitializationError, "CUDA was used before this process was forked");
+  }
   return cudaSuccess;
 }
-
-int current_device() { return device_of_thread; }
 
 }  // namespace emulation
 
@@ -43,13 +43,13 @@ cudaError_t cudaGetDeviceCount(int* count) {
 
 cudaError_t cudaSetDevice(int device) {
   if (const cudaError_t error = check_device(device); error != cudaSuccess) return error;
-  device_of_thread = device;
+  choose_device(device);
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {
   if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
-  *device = device_of_thread;
+  *device = current_device();
   return cudaSuccess;
 }
 

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <set>
 
+#include "counters.hpp"
 #include "emulation/runtime_api.hpp"
 #include "runtime.hpp"
 
@@ -14,7 +15,7 @@ std::set<CUevent_st*>& events() {
 }
 
 cudaError_t check_event(cudaEvent_t event) {
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   return events().contains(event) ? cudaSuccess
                                   : failed(cudaErrorInvalidResourceHandle, "an event that does not exist");
 }
@@ -26,7 +27,7 @@ using namespace emulation;
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   const std::scoped_lock lock(runtime_mutex());
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   *event = new CUevent_st{.device = current_device(),
                           .timed = (flags & cudaEventDisableTiming) == 0,
                           .recorded = nullptr,
@@ -48,6 +49,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const std::scoped_lock lock(runtime_mutex());
   if (const cudaError_t error = check_event(event); error != cudaSuccess) return error;
   if (const cudaError_t error = check_stream(stream); error != cudaSuccess) return error;
+  const bool legacy = stream == nullptr || stream == cudaStreamLegacy;
+  if (event->device != (legacy ? current_device() : stream->device)) {
+    return failed(cudaErrorInvalidResourceHandle, "an event is recorded in a stream of another device");
+  }
   if (const Capture* capture = capture_of(stream)) {
     if (capture->invalidated) return failed(cudaErrorStreamCaptureInvalidated);
     event->captured_in = stream->capture;
@@ -73,7 +78,9 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (const cudaError_t error = check_event(event); error != cudaSuccess) return error;
   if (const cudaError_t error = check_not_capturing("cudaEventSynchronize"); error != cudaSuccess)
     return error;
-  if (event->recorded != nullptr) drain_until(*event->recorded);
+  if (event->recorded == nullptr || event->recorded->done) return cudaSuccess;
+  ++calls()["cudaEventSynchronize"];  // that had to wait
+  drain_until(*event->recorded);
   return cudaSuccess;
 }
 

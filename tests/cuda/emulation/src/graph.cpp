@@ -14,8 +14,12 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
     return failed(cudaErrorStreamCaptureUnsupported, "the legacy stream cannot be captured");
   }
   if (stream->capture != nullptr) return failed(cudaErrorInvalidValue, "the stream is capturing already");
-  stream->capture = std::make_shared<Capture>(
-      Capture{.mode = mode, .origin = stream, .streams = {stream}, .operations = {}, .invalidated = false});
+  stream->capture = std::make_shared<Capture>(Capture{.mode = mode,
+                                                      .thread = std::this_thread::get_id(),
+                                                      .origin = stream,
+                                                      .streams = {stream},
+                                                      .operations = {},
+                                                      .invalidated = false});
   captures().push_back(stream->capture);
   return cudaSuccess;
 }

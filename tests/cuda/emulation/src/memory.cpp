@@ -8,6 +8,7 @@
 
 #include "address_range.hpp"
 #include "block.hpp"
+#include "counters.hpp"
 #include "emulation/runtime_api.hpp"
 #include "failure.hpp"
 #include "options.hpp"
@@ -17,6 +18,7 @@
 namespace emulation {
 namespace {
 
+constexpr std::size_t most_pinned_bytes = std::size_t{1} << 40U;  // no host has as many
 std::array<std::uint64_t, most_devices> used_bytes{};
 std::uint64_t allocations_made = 0;
 // Grows when an allocation comes or goes; what threads remember about allocations is then out of date.
@@ -40,7 +42,7 @@ void fill_with_garbage(char* begin, std::size_t bytes) {
 }
 
 cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind, const char* function) {
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   if (pointer == nullptr) return failed(cudaErrorInvalidValue);
   if (const cudaError_t error = check_not_capturing(function); error != cudaSuccess) return error;
   *pointer = nullptr;
@@ -65,7 +67,7 @@ cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind, const c
     fill_with_garbage(made.begin, bytes);
     close_around(made);
   } else {
-    void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    void* memory = bytes > most_pinned_bytes ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (memory == nullptr) return failed(cudaErrorMemoryAllocation);
     made.begin = static_cast<char*>(memory);
     std::memset(made.begin, 0xff, bytes);
@@ -92,6 +94,7 @@ void release_now(const Allocation freed, const char* function) {
 }
 
 cudaError_t release(void* pointer, MemoryKind kind, const char* function) {
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   if (pointer == nullptr) return cudaSuccess;
   if (const cudaError_t error = check_not_capturing(function); error != cudaSuccess) return error;
   const auto found = allocations().find(static_cast<char*>(pointer));
@@ -215,19 +218,23 @@ using namespace emulation;
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   const std::scoped_lock lock(runtime_mutex());
+  ++calls()["cudaMalloc"];
   return allocate(pointer, bytes, MemoryKind::device, "cudaMalloc");
 }
 cudaError_t cudaFree(void* pointer) {
   const std::scoped_lock lock(runtime_mutex());
+  ++calls()["cudaFree"];
   return release(pointer, MemoryKind::device, "cudaFree");
 }
 cudaError_t cudaHostAlloc(void** pointer, std::size_t bytes, unsigned) {
   const std::scoped_lock lock(runtime_mutex());
+  ++calls()["cudaHostAlloc"];
   return allocate(pointer, bytes, MemoryKind::pinned, "cudaHostAlloc");
 }
 cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) { return cudaHostAlloc(pointer, bytes, 0); }
 cudaError_t cudaFreeHost(void* pointer) {
   const std::scoped_lock lock(runtime_mutex());
+  ++calls()["cudaFreeHost"];
   return release(pointer, MemoryKind::pinned, "cudaFreeHost");
 }
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
@@ -255,7 +262,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
   const std::scoped_lock lock(runtime_mutex());
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   const Allocation* allocation = find_allocation(pointer);
   void* address = const_cast<void*>(pointer);
   if (allocation == nullptr) {

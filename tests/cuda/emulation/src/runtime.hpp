@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "emulation/runtime_types.hpp"
@@ -20,7 +21,10 @@ cudaError_t failed(cudaError_t error, const std::string& why = "");
 
 // device.cpp: cudaSuccess if there is a driver and a device.
 cudaError_t check_driver();
+// device_context.cpp: as most of CUDA's functions, makes the current device's context if there is none.
+cudaError_t check_context();
 int current_device();
+void choose_device(int device);
 
 // One thing a stream does.
 struct Recorded {  // an event's recording
@@ -37,6 +41,7 @@ struct Operation {
 
 struct Capture {
   cudaStreamCaptureMode mode;
+  std::thread::id thread;  // that began it
   CUstream_st* origin;
   std::vector<CUstream_st*> streams;  // the origin and those that joined by an event
   std::vector<Operation> operations;  // in the order they were queued, which respects all dependencies
@@ -47,7 +52,7 @@ struct Capture {
 cudaError_t enqueue(cudaStream_t stream, Operation operation);
 Capture* capture_of(cudaStream_t stream);           // nullptr where the stream does not capture
 std::vector<std::shared_ptr<Capture>>& captures();  // all under way
-// For calls that must not happen during a capture: invalidates it and says so.
+// For calls that must not happen during a capture of this thread, or, if it is global, of any: invalidates it and says so.
 cudaError_t check_not_capturing(const char* function);
 cudaError_t check_stream(cudaStream_t stream);
 void drain(CUstream_st& stream);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "counters.hpp"
 #include "emulation/runtime_api.hpp"
 #include "failure.hpp"
 #include "options.hpp"
@@ -16,7 +17,17 @@ std::set<CUstream_st*>& streams() {
   return instance;
 }
 
+constinit thread_local cudaStreamCaptureMode mode_of_thread = cudaStreamCaptureModeGlobal;
+
 bool is_legacy(cudaStream_t stream) { return stream == nullptr || stream == cudaStreamLegacy; }
+
+// Whatever the thread and the mode: a stream that is being captured does not run.
+cudaError_t check_no_capture_of(cudaStream_t stream, const char* function) {
+  Capture* capture = capture_of(stream);
+  if (capture == nullptr) return cudaSuccess;
+  capture->invalidated = true;
+  return failed(cudaErrorStreamCaptureUnsupported, std::string(function) + " of a capturing stream");
+}
 
 void run_next(CUstream_st& stream) {
   const Operation operation = std::move(stream.queue.front());
@@ -40,7 +51,7 @@ std::vector<std::shared_ptr<Capture>>& captures() {
 Capture* capture_of(cudaStream_t stream) { return is_legacy(stream) ? nullptr : stream->capture.get(); }
 
 cudaError_t check_stream(cudaStream_t stream) {
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   if (is_legacy(stream) || streams().contains(stream)) return cudaSuccess;
   return failed(cudaErrorInvalidResourceHandle, stream == cudaStreamPerThread
                                                     ? "the per-thread stream is not emulated"
@@ -48,8 +59,12 @@ cudaError_t check_stream(cudaStream_t stream) {
 }
 
 cudaError_t check_not_capturing(const char* function) {
+  if (mode_of_thread == cudaStreamCaptureModeRelaxed) return cudaSuccess;
   for (const auto& capture : captures()) {
-    if (capture->mode == cudaStreamCaptureModeRelaxed) continue;
+    const bool own = capture->thread == std::this_thread::get_id();
+    const bool global =
+        capture->mode == cudaStreamCaptureModeGlobal && mode_of_thread == cudaStreamCaptureModeGlobal;
+    if (capture->mode == cudaStreamCaptureModeRelaxed || !(own || global)) continue;
     capture->invalidated = true;
     return failed(cudaErrorStreamCaptureUnsupported, std::string(function) + " during a stream capture");
   }
@@ -122,7 +137,7 @@ using namespace emulation;
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const std::scoped_lock lock(runtime_mutex());
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
   *stream = new CUstream_st{.device = current_device(),
                             .blocking = (flags & cudaStreamNonBlocking) == 0,
                             .queue = {},
@@ -150,7 +165,10 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::scoped_lock lock(runtime_mutex());
   if (const cudaError_t error = check_stream(stream); error != cudaSuccess) return error;
+  ++calls()["cudaStreamSynchronize"];
   if (const cudaError_t error = check_not_capturing("cudaStreamSynchronize"); error != cudaSuccess)
+    return error;
+  if (const cudaError_t error = check_no_capture_of(stream, "cudaStreamSynchronize"); error != cudaSuccess)
     return error;
   if (is_legacy(stream)) {
     drain_device(current_device());
@@ -160,10 +178,18 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return cudaSuccess;
 }
 
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  if (mode == nullptr) return failed(cudaErrorInvalidValue);
+  std::swap(*mode, mode_of_thread);
+  return cudaSuccess;
+}
+
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::scoped_lock lock(runtime_mutex());
   if (const cudaError_t error = check_stream(stream); error != cudaSuccess) return error;
   if (const cudaError_t error = check_not_capturing("cudaStreamQuery"); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_no_capture_of(stream, "cudaStreamQuery"); error != cudaSuccess)
+    return error;
   if (is_legacy(stream) || stream->queue.empty()) return cudaSuccess;
   run_next(*stream);
   return cudaErrorNotReady;
@@ -171,7 +197,8 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
 
 cudaError_t cudaDeviceSynchronize() {
   const std::scoped_lock lock(runtime_mutex());
-  if (const cudaError_t error = check_driver(); error != cudaSuccess) return error;
+  if (const cudaError_t error = check_context(); error != cudaSuccess) return error;
+  ++calls()["cudaDeviceSynchronize"];
   if (const cudaError_t error = check_not_capturing("cudaDeviceSynchronize"); error != cudaSuccess)
     return error;
   drain_device(current_device());
