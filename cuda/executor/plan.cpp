@@ -167,12 +167,13 @@ class PlanMaker {
   std::vector<Lives> lives_;  // by storage
 };
 
-// Steps of a window that is run again in backward: what it keeps is bounded.
+// Steps of a window that is run again in backward: what it keeps is bounded, whatever the environment asks for.
 std::int64_t recomputed_window_steps(const Graph& graph, const Walk& walk) {
   std::int64_t features = 0;
   for (const Value& value : graph.values) features += value.features;
   const std::int64_t step_bytes = std::max<std::int64_t>(1, walk.batch * features * walk.element_bytes);
-  return equal_window_steps(walk.time_steps, std::max<std::int64_t>(1, tuning::window_bytes / step_bytes));
+  const std::int64_t longest = std::max<std::int64_t>(1, tuning::window_bytes / step_bytes);
+  return equal_window_steps(walk.time_steps, std::min(longest, given_window_steps().value_or(longest)));
 }
 
 // One walk through time and no more: several wait for each other, each for all of T.

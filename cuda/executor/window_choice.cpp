@@ -34,13 +34,18 @@ std::int64_t choose_window_steps(const Walk& walk, const DeviceLimits& device) {
   return fills && pays ? steps : walk.time_steps;
 }
 
-std::int64_t window_steps_of_environment(const Walk& walk, const DeviceLimits& device) {
+std::optional<std::int64_t> given_window_steps() {
   const char* wanted = std::getenv("INDRNN_CUDA_WINDOW");
-  if (wanted == nullptr) return choose_window_steps(walk, device);
   std::int64_t steps = 0;
-  std::from_chars(wanted, wanted + std::strlen(wanted), steps);
-  if (steps > 0) return equal_window_steps(walk.time_steps, steps);
-  return std::strcmp(wanted, "never") == 0 ? walk.time_steps : choose_window_steps(walk, device);
+  if (wanted != nullptr) std::from_chars(wanted, wanted + std::strlen(wanted), steps);
+  return steps > 0 ? std::optional(steps) : std::nullopt;
+}
+
+std::int64_t window_steps_of_environment(const Walk& walk, const DeviceLimits& device) {
+  if (const auto given = given_window_steps()) return equal_window_steps(walk.time_steps, *given);
+  const char* wanted = std::getenv("INDRNN_CUDA_WINDOW");
+  if (wanted != nullptr && std::strcmp(wanted, "never") == 0) return walk.time_steps;
+  return choose_window_steps(walk, device);
 }
 
 }  // namespace indrnn::cuda

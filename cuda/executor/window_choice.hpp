@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace indrnn::cuda {
 
@@ -26,6 +27,9 @@ struct Walk {
 
 // Steps of each window but the last, which may be shorter; T where the walk is not cut.
 std::int64_t choose_window_steps(const Walk& walk, const DeviceLimits& device);
+
+// The number of steps in INDRNN_CUDA_WINDOW, if it is one.
+std::optional<std::int64_t> given_window_steps();
 
 // INDRNN_CUDA_WINDOW in the environment: `never`, or the number of steps; otherwise the choice above.
 std::int64_t window_steps_of_environment(const Walk& walk, const DeviceLimits& device);

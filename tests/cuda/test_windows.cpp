@@ -156,22 +156,33 @@ TEST_F(Windows, EachCostsTheLaunchesOfAWalk) {
   EXPECT_EQ(launches("4"), 3 * whole);
 }
 
-// Values of 12 000 features, so that windows are short.
-TEST(CudaRecompute, IsTheCpus) {
-  Case each{.name = "recompute",
-            .layers = {nn::Linear{.size = 6000}, nn::Linear{.size = 5},
-                       nn::IndRNN{.size = 6000, .activation = "tanh"}, nn::Dropout{.p = 0.2},
-                       nn::TimeDifference{}, nn::BatchNorm{.mode = "step", .time_steps = 2000},
-                       nn::IndRNN{.size = 2, .activation = "tanh", .zoneout = 0.1}, nn::MeanOverTime{},
-                       nn::Linear{.size = 2}},
-            .time_steps = 130,
-            .batch = 3,
-            .lengths = true,
-            .memory = "recompute"};
+TEST_F(Windows, ThatRunAgainGiveWhatTheCpuGives) {
+  setenv("INDRNN_CUDA_WINDOW", "5", 1);
+  const Case each{
+      .name = "recompute",
+      .layers = {nn::Linear{.size = 30}, nn::Linear{.size = 5}, nn::IndRNN{.size = 30, .activation = "tanh"},
+                 nn::Dropout{.p = 0.2}, nn::TimeDifference{}, nn::BatchNorm{.mode = "step", .time_steps = 20},
+                 nn::IndRNN{.size = 2, .activation = "tanh", .zoneout = 0.1}, nn::MeanOverTime{},
+                 nn::Linear{.size = 2}},
+      .time_steps = 18,
+      .batch = 3,
+      .lengths = true,
+      .memory = "recompute"};
+  expect_windows(each, 4);
   expect_as_cpu(each);
-  each.dtype = DType::float64;
-  const std::string plan = make_case_network(each, "cuda").describe_plan(each.time_steps, each.batch, true);
+}
+
+// By itself a window is as long as a bound on what it keeps allows, and no longer where more is asked for.
+TEST_F(Windows, ThatRunAgainAreBounded) {
+  const Case each{.name = "bounded",
+                  .layers = {nn::IndRNN{.size = 6000}, nn::Recurrence{}, nn::Recurrence{}},
+                  .time_steps = 130,
+                  .batch = 3,
+                  .memory = "recompute"};
+  const std::string plan = plan_of(each);
   EXPECT_EQ(plan.find("\"windows\":1,"), std::string::npos) << plan;
+  setenv("INDRNN_CUDA_WINDOW", "130", 1);
+  EXPECT_EQ(plan_of(each), plan);
 }
 
 }  // namespace
