@@ -15,30 +15,29 @@
 namespace indrnn::cuda {
 namespace {
 
-template <class S, class A, bool masked>
-__global__ void __launch_bounds__(128) recurrence_forward(RecurrenceForward<S> r) {
+template <class S, class A, bool with_resets>
+__global__ void __launch_bounds__(recurrence_threads, recurrence_blocks)
+    recurrence_forward(RecurrenceForward<S> r) {
   using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
-  const Column<masked> column(r.rows, r.resets, index);
-  const T h = walk_forward<S, A>(r, column, 0, column.valid, load(r.before + index));
-  if (masked) {
-    for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
-  }
+  const Column<with_resets> column(r.rows, r.resets, index);
+  const T h =
+      walk_forward<A, forward_depth<S, with_resets>>(r, column, 0, column.valid, load(r.before + index));
+  for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
   store(r.behind + index, h);
 }
 
-template <class S, class A, bool masked>
-__global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<S> r) {
+template <class S, class A, bool with_resets>
+__global__ void __launch_bounds__(recurrence_threads, recurrence_blocks)
+    recurrence_backward(RecurrenceBackward<S> r) {
   using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
-  const Column<masked> column(r.rows, r.resets, index);
-  if (masked) {
-    for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
-  }
+  const Column<with_resets> column(r.rows, r.resets, index);
+  for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
   const BackwardSums<T> sums =
-      walk_backward<S, A>(r, column, 0, column.valid, load(r.state_gradient + index));
+      walk_backward<A, backward_depth<S>>(r, column, 0, column.valid, load(r.state_gradient + index));
   store(r.state_gradient + index, sums.g);
   store(r.du + index, sums.du.total);
   if (r.dbias != nullptr) store(r.dbias + index, sums.dbias.total);
@@ -46,7 +45,7 @@ __global__ void __launch_bounds__(128) recurrence_backward(RecurrenceBackward<S>
 
 // Few columns spread over many multiprocessors.
 int threads_for(std::int64_t columns, int multiprocessors) {
-  int threads = 128;
+  int threads = recurrence_threads;
   while (threads > 32 && columns < std::int64_t{threads} * multiprocessors) threads /= 2;
   return threads;
 }
@@ -86,7 +85,8 @@ class Recurrence : public Runner<S> {
     dispatch_activation(activation_, [&](auto activation) {
       using A = decltype(activation);
       launch_walk_time("recurrence_forward", run, rows,
-                       is_masked(r) ? recurrence_forward<S, A, true> : recurrence_forward<S, A, false>, r);
+                       r.resets != nullptr ? recurrence_forward<S, A, true> : recurrence_forward<S, A, false>,
+                       r);
     });
   }
 
@@ -101,9 +101,9 @@ class Recurrence : public Runner<S> {
     } else {
       dispatch_activation(activation_, [&](auto activation) {
         using A = decltype(activation);
-        launch_walk_time("recurrence_backward", run, rows,
-                         is_masked(r) ? recurrence_backward<S, A, true> : recurrence_backward<S, A, false>,
-                         r);
+        launch_walk_time(
+            "recurrence_backward", run, rows,
+            r.resets != nullptr ? recurrence_backward<S, A, true> : recurrence_backward<S, A, false>, r);
       });
     }
     add_recurrence_sums(run.stream, sums, run.parameter_gradient(this->node_.parameters[0]),

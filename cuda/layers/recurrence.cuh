@@ -1,21 +1,33 @@
 // What the sequential and the time-parallel kernels of the recurrence share: their arguments, and the walk of one column
 // (sample, neuron) through some steps.
 //
-// Loads do not depend on the state, so those of the next `depth` steps are under way while the present ones are computed:
-// the walk waits for memory once in `depth` steps. Numbers are widened where they are used, the state is a T throughout.
+// Loads do not depend on the state, so those of the next `depth` steps are under way while the present ones
+// are computed (device/read_ahead.cuh). The state is a T throughout.
 #pragma once
 
 #include "device/activation.cuh"
+#include "device/read_ahead.cuh"
 #include "device/walk.cuh"
 
 namespace indrnn::cuda {
 
-// Registers for two (backward four) times `depth` numbers. Of numbers of half the size more are under way, as many as leave
-// room for 512 threads on a multiprocessor; fewer where lengths and resets want registers, too.
-template <class S, bool masked>
-inline constexpr int forward_depth = (is_rounded<S> ? 32 : 16) * (masked ? 3 : 4) / 4;
+// Of a block, and blocks on a multiprocessor at least: left to itself, nvcc spills some kernels to fit more
+// of them.
+inline constexpr int recurrence_threads = 128, recurrence_blocks = 3;
+
+// Steps under way. Two times as many numbers are in registers, backward four times, and as many resets: where
+// many chunks of time fill the device, what leaves room for 512 threads on a multiprocessor. One thread per
+// column asks for more steps of numbers of half the size: few columns wait for memory, many for its
+// bandwidth.
+template <bool with_resets>
+inline constexpr int scan_forward_depth = with_resets ? 12 : 16;
 template <class S>
-inline constexpr int backward_depth = is_rounded<S> ? 12 : 8;
+inline constexpr int scan_backward_depth = sizeof(S) == 8 ? 6 : 8;
+template <class S, bool with_resets>
+inline constexpr int forward_depth =
+    is_rounded<S> ? (with_resets ? 20 : 32) : scan_forward_depth<with_resets>;
+template <class S>
+inline constexpr int backward_depth = is_rounded<S> ? 12 : scan_backward_depth<S>;
 
 // h_t = act(z_t + bias + u * h_{t-1}); h may be z. Past the lengths h is zero.
 template <class S>
@@ -47,8 +59,8 @@ struct RecurrenceBackward {
   double* dbias;               // [chunks, B, F], overwritten: sum over the steps of dz_t; or nullptr
 };
 
-// One thread's column and what it needs to know of it. masked: there are lengths or resets.
-template <bool masked>
+// One thread's column and what it needs to know of it. with_resets: `resets` is not nullptr.
+template <bool with_resets>
 struct Column {
   std::int64_t index, stride, sample, feature, valid, batch;
   const std::uint8_t* resets;
@@ -58,43 +70,37 @@ struct Column {
         stride(rows.columns()),
         sample(index_ / rows.features),
         feature(index_ - sample * rows.features),
-        valid(masked ? valid_steps(rows, sample) : rows.steps),
+        valid(valid_steps(rows, sample)),
         batch(rows.batch),
         resets(resets_) {}
   __device__ bool is_reset(std::int64_t t) const {
-    return masked && resets != nullptr && load_constant(resets + t * batch + sample) != 0;
+    return with_resets && load_constant(resets + t * batch + sample) != 0;
+  }
+  // From step t on, towards the end or (direction -1) the start.
+  template <class S, class... Sequences>
+  __device__ Reading<S, 1 + sizeof...(Sequences)> reading(std::int64_t t, int direction, const S* sequence,
+                                                          const Sequences*... sequences) const {
+    const std::int64_t at = t * stride + index;
+    return {{sequence + at, sequences + at...},
+            direction * stride,
+            with_resets ? resets + t * batch + sample : nullptr,
+            direction * batch};
   }
 };
 
 // Steps [first, end) of a column, all real, from state h; returns the state behind them.
-template <class S, class A, bool masked, class T = Compute<S>>
-__device__ inline T walk_forward(const RecurrenceForward<S>& r, const Column<masked>& column,
+template <class A, int depth, class S, bool with_resets, class T = Compute<S>>
+__device__ inline T walk_forward(const RecurrenceForward<S>& r, const Column<with_resets>& column,
                                  std::int64_t first, std::int64_t end, Compute<S> h) {
-  constexpr int depth = forward_depth<S, masked>;
-  const std::int64_t stride = column.stride;
-  const S* z = r.z + column.index;
-  S* out = r.h + column.index;
   const T u = load_constant(r.u + column.feature);
   const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
-  S ahead[depth];
-#pragma unroll
-  for (int k = 0; k < depth; ++k) ahead[k] = first + k < end ? load_once(z + (first + k) * stride) : S{};
-  for (std::int64_t t = first; t < end; t += depth) {
-    S now[depth];
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      const std::int64_t later = t + depth + k;
-      now[k] = ahead[k];
-      if (later < end) ahead[k] = load_once(z + later * stride);
-    }
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      if (t + k >= end) break;
-      if (column.is_reset(t + k)) h = T(0);
-      h = A::value(widen(now[k]) + bias + u * h);
-      store(out + (t + k) * stride, h);
-    }
-  }
+  S* out = r.h + first * column.stride + column.index;
+  read_steps<depth, with_resets>(column.reading(first, 1, r.z), end - first, [&](const S(&z)[1], bool reset) {
+    if (reset) h = T(0);
+    h = A::value(widen(z[0]) + bias + u * h);
+    store(out, h);
+    out += column.stride;
+  });
   return h;
 }
 
@@ -117,59 +123,42 @@ struct BackwardSums {
 };
 
 // Steps [first, end) of a column from the last to the first, all real; g: what reaches the last from later steps.
-template <class S, class A, bool masked, class T = Compute<S>>
-__device__ inline BackwardSums<T> walk_backward(const RecurrenceBackward<S>& r, const Column<masked>& column,
-                                                std::int64_t first, std::int64_t end, Compute<S> g) {
-  constexpr int depth = backward_depth<S>;
-  const std::int64_t stride = column.stride;
-  const S* dh = r.dh + column.index;
-  const S* h = r.h + column.index;
-  S* dz = r.dz + column.index;
-  const T u = load_constant(r.u + column.feature);
+template <class A, int depth, class S, bool with_resets, class T = Compute<S>>
+__device__ inline BackwardSums<T> walk_backward(const RecurrenceBackward<S>& r,
+                                                const Column<with_resets>& column, std::int64_t first,
+                                                std::int64_t end, Compute<S> g) {
   BackwardSums<T> sums{g, {}, {}};
-  const auto load_dh = [&](std::int64_t t) { return t >= first ? load_once(dh + t * stride) : S{}; };
-  const auto load_previous = [&](std::int64_t t) {
-    return t >= first && t > 0 ? load_once(h + (t - 1) * stride) : S{};
+  if (first >= end) return sums;
+  const std::int64_t stride = column.stride, last = end - 1;
+  const T u = load_constant(r.u + column.feature);
+  S* dz = r.dz + last * stride + column.index;
+  T h = load(r.h + last * stride + column.index);
+  const auto step = [&](T dh, T previous, bool reset) {
+    const T inner = A::gradient(h, dh + sums.g);
+    store(dz, inner);
+    dz -= stride;
+    sums.dbias.add(inner);
+    if (!reset) sums.du.add(inner * previous);
+    sums.g = reset ? T(0) : u * inner;
+    h = previous;
   };
-  const T before = first == 0 && end > 0 ? load(r.before + column.index) : T(0);
-  S dh_ahead[depth], previous_ahead[depth];
-  T now = end > first ? load(h + (end - 1) * stride) : T(0);
-#pragma unroll
-  for (int k = 0; k < depth; ++k) {
-    dh_ahead[k] = load_dh(end - 1 - k);
-    previous_ahead[k] = load_previous(end - 1 - k);
-  }
-  for (std::int64_t t = end - 1; t >= first; t -= depth) {
-    S gradient[depth], stored[depth];
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      gradient[k] = dh_ahead[k];
-      stored[k] = previous_ahead[k];
-      dh_ahead[k] = load_dh(t - depth - k);
-      previous_ahead[k] = load_previous(t - depth - k);
-    }
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      if (t - k < first) break;
-      const bool cut = column.is_reset(t - k);
-      const T previous = t > k ? widen(stored[k]) : before;
-      const T inner = A::gradient(now, widen(gradient[k]) + sums.g);
-      store(dz + (t - k) * stride, inner);
-      sums.dbias.add(inner);
-      if (!cut) sums.du.add(inner * previous);
-      sums.g = cut ? T(0) : u * inner;
-      now = previous;
-    }
+  const auto flush = [&] {
     sums.du.flush();
     sums.dbias.flush();
+  };
+  // The state before the first step lies elsewhere; what that step needs is asked for now.
+  const bool from_start = first == 0;
+  const T dh_start = from_start ? load(r.dh + column.index) : T(0);
+  const T before = from_start ? load(r.before + column.index) : T(0);
+  const bool reset_start = from_start && column.is_reset(0);
+  read_steps<depth, with_resets>(
+      column.reading(last, -1, r.dh, r.h - stride), end - (from_start ? 1 : first),
+      [&](const S(&now)[2], bool reset) { step(widen(now[0]), widen(now[1]), reset); }, flush);
+  if (from_start) {
+    step(dh_start, before, reset_start);
+    flush();
   }
   return sums;
-}
-
-// Whether the sequential kernel needs to look at lengths and resets.
-template <class Arguments>
-bool is_masked(const Arguments& r) {
-  return r.rows.lengths != nullptr || r.resets != nullptr;
 }
 
 // The time-parallel kernels, recurrence_scan.cu; time is cut in `chunks` >= 2. scratch: scan_scratch elements.

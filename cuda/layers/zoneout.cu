@@ -30,78 +30,73 @@ struct Weight {
   }
 };
 
-// Loads of so many steps are under way at once; the rest of a step, a draw, takes longer than they do.
+// Loads of so many steps are under way beside the present ones; the rest of a step, a draw, takes longer than
+// they do.
 constexpr int depth = 4;
 
-template <class S, class A>
-__global__ void __launch_bounds__(128) zoneout_forward(RecurrenceForward<S> r, Weight<Compute<S>> weight) {
+template <class S, class A, bool with_resets>
+__global__ void __launch_bounds__(recurrence_threads, recurrence_blocks)
+    zoneout_forward(RecurrenceForward<S> r, Weight<Compute<S>> weight) {
   using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
-  const Column<true> column(r.rows, r.resets, index);
+  const Column<with_resets> column(r.rows, r.resets, index);
   const RandomStream random = weight.keeps.stream();
   const std::uint64_t row = weight.keeps.row_of(column.sample);
   const T u = load_constant(r.u + column.feature);
   const T bias = r.bias != nullptr ? load_constant(r.bias + column.feature) : T(0);
   T h = load(r.before + index);
-  for (std::int64_t first = 0; first < column.valid; first += depth) {
-    T z[depth];
-#pragma unroll
-    for (int k = 0; k < depth; ++k)
-      z[k] = first + k < column.valid ? load(r.z + (first + k) * column.stride + index) : T(0);
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      const std::int64_t t = first + k;
-      if (t >= column.valid) break;
-      if (column.is_reset(t)) h = T(0);
-      const T w = weight.at(random, row, column.feature, t);
-      const T a = A::value(z[k] + bias + u * h);
-      h = (T(1) - w) * h + w * a;
-      store(r.h + t * column.stride + index, h);
-    }
-  }
-  for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
+  std::int64_t t = 0;
+  S* out = r.h + index;
+  read_steps<depth, with_resets>(column.reading(0, 1, r.z), column.valid, [&](const S(&z)[1], bool reset) {
+    if (reset) h = T(0);
+    const T w = weight.at(random, row, column.feature, t++);
+    const T a = A::value(widen(z[0]) + bias + u * h);
+    h = (T(1) - w) * h + w * a;
+    store(out, h);
+    out += column.stride;
+  });
+  for (t = column.valid; t < r.rows.steps; ++t) store(r.h + t * column.stride + index, T(0));
   store(r.behind + index, h);
 }
 
-template <class S, class A>
-__global__ void __launch_bounds__(128) zoneout_backward(RecurrenceBackward<S> r, const S* z,
-                                                        const Compute<S>* biases, Weight<Compute<S>> weight) {
+template <class S, class A, bool with_resets>
+__global__ void __launch_bounds__(recurrence_threads, recurrence_blocks)
+    zoneout_backward(RecurrenceBackward<S> r, const S* z, const Compute<S>* biases,
+                     Weight<Compute<S>> weight) {
   using T = Compute<S>;
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= r.rows.columns()) return;
-  const Column<true> column(r.rows, r.resets, index);
+  const Column<with_resets> column(r.rows, r.resets, index);
   for (std::int64_t t = column.valid; t < r.rows.steps; ++t) store(r.dz + t * column.stride + index, T(0));
   const RandomStream random = weight.keeps.stream();
   const std::uint64_t row = weight.keeps.row_of(column.sample);
   const T u = load_constant(r.u + column.feature);
   const T bias = biases != nullptr ? load_constant(biases + column.feature) : T(0);
   BackwardSums<T> sums{load(r.state_gradient + index), {}, {}};
-  for (std::int64_t last = column.valid - 1; last >= 0; last -= depth) {
-    T dh[depth], inner_z[depth], before[depth];
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      const std::int64_t t = last - k, at = t * column.stride + index;
-      dh[k] = t >= 0 ? load(r.dh + at) : T(0);
-      inner_z[k] = t >= 0 ? load(z + at) : T(0);
-      before[k] = t > 0 ? load(r.h + at - column.stride) : load(r.before + index);
-    }
-#pragma unroll
-    for (int k = 0; k < depth; ++k) {
-      const std::int64_t t = last - k;
-      if (t < 0) break;
-      const bool reset = column.is_reset(t);
-      const T previous = reset ? T(0) : before[k];
-      const T w = weight.at(random, row, column.feature, t);
-      const T gradient = dh[k] + sums.g;
-      const T inner = w * A::gradient(A::value(inner_z[k] + bias + u * previous), gradient);
-      store(r.dz + t * column.stride + index, inner);
-      sums.du.add(inner * previous);
-      sums.dbias.add(inner);
-      sums.g = reset ? T(0) : (T(1) - w) * gradient + u * inner;
-    }
+  std::int64_t t = column.valid - 1;
+  S* dz = r.dz + t * column.stride + index;
+  const auto step = [&](T dh, T z_t, T before, bool reset) {
+    const T previous = reset ? T(0) : before;
+    const T w = weight.at(random, row, column.feature, t--);
+    const T gradient = dh + sums.g;
+    const T inner = w * A::gradient(A::value(z_t + bias + u * previous), gradient);
+    store(dz, inner);
+    dz -= column.stride;
+    sums.du.add(inner * previous);
+    sums.dbias.add(inner);
+    sums.g = reset ? T(0) : (T(1) - w) * gradient + u * inner;
+  };
+  const auto flush = [&] {
     sums.du.flush();
     sums.dbias.flush();
+  };
+  read_steps<depth, with_resets>(
+      column.reading(t, -1, r.dh, z, r.h - column.stride), t,
+      [&](const S(&now)[3], bool reset) { step(widen(now[0]), widen(now[1]), widen(now[2]), reset); }, flush);
+  if (column.valid > 0) {  // the state before the first step lies elsewhere
+    step(load(r.dh + index), load(z + index), load(r.before + index), column.is_reset(0));
+    flush();
   }
   store(r.state_gradient + index, sums.g);
   store(r.du + index, sums.du.total);
@@ -136,7 +131,10 @@ class Zoneout : public Runner<S> {
                                  .behind = run.state_behind(this->node_.state),
                                  .resets = run.window_resets()};
     dispatch_activation(activation_, [&](auto a) {
-      launch_columns_of("zoneout_forward", run, rows, zoneout_forward<S, decltype(a)>, r, weight(run, rows));
+      using A = decltype(a);
+      launch_columns_of("zoneout_forward", run, rows,
+                        r.resets != nullptr ? zoneout_forward<S, A, true> : zoneout_forward<S, A, false>, r,
+                        weight(run, rows));
     });
   }
 
@@ -146,7 +144,9 @@ class Zoneout : public Runner<S> {
                               this->node_.fused_bias >= 0);
     const RecurrenceBackward<S> r = recurrence_backward_arguments(run, this->node_, sums);
     dispatch_activation(activation_, [&](auto a) {
-      launch_columns_of("zoneout_backward", run, rows, zoneout_backward<S, decltype(a)>, r,
+      using A = decltype(a);
+      launch_columns_of("zoneout_backward", run, rows,
+                        r.resets != nullptr ? zoneout_backward<S, A, true> : zoneout_backward<S, A, false>, r,
                         static_cast<const S*>(run.value(this->node_.inputs[0])), bias(run),
                         weight(run, rows));
     });
@@ -169,8 +169,8 @@ class Zoneout : public Runner<S> {
   template <class... Parameters, class... Arguments>
   static void launch_columns_of(const char* name, const Run<S>& run, const Rows& rows,
                                 void (*kernel)(Parameters...), const Arguments&... arguments) {
-    launch({name, dim3(grid_size(rows.columns(), walk_threads)), dim3(walk_threads), run.stream}, kernel,
-           arguments...);
+    launch({name, dim3(grid_size(rows.columns(), recurrence_threads)), dim3(recurrence_threads), run.stream},
+           kernel, arguments...);
   }
 
   cpu::Activation activation_;

@@ -35,6 +35,17 @@ TEST_P(Scan, ZeroAndConstantWeights) {
   }
 }
 
+// More than two times as many chunks as are joined in one block.
+TEST_P(Scan, ManyChunks) {
+  Case each{.name = GetParam(),
+            .layers = {nn::IndRNN{.size = 3, .activation = GetParam(), .init_low = -0.99, .init_high = 0.99}},
+            .time_steps = 1800,
+            .batch = 2};
+  expect_as_cpu(each);
+  each.resets = true;
+  expect_as_cpu(each);
+}
+
 INSTANTIATE_TEST_SUITE_P(Activations, Scan, ::testing::Values("relu", "identity", "tanh", "sigmoid"));
 
 // |u|^steps overflows inside a chunk; resets and ReLU keep the sequence itself in range.

@@ -177,6 +177,25 @@ TEST_P(CudaStorageRounded, IsNearTheCpusFloat32) {
                [](const Case& each) { expect_near(run_case(each, "cuda"), run_case(each, "cpu")); });
 }
 
+// More than two times as many steps as are read ahead.
+TEST(CudaStorage, ManyStepsAreNearTheCpusFloat32) {
+  indrnn_cuda_register();
+  Case each{.name = "long",
+            .layers = {nn::IndRNN{.size = 6, .init_low = -0.9, .init_high = 0.9}},
+            .time_steps = 133,
+            .batch = 3,
+            .dtype = DType::float32,
+            .storage = "bfloat16"};
+  for (const char* scan : {"never", "always"}) {
+    setenv("INDRNN_CUDA_SCAN", scan, 1);
+    for (bool resets : {false, true}) {
+      each.resets = resets;
+      expect_near(run_case(each, "cuda"), run_case(each, "cpu"));
+    }
+  }
+  unsetenv("INDRNN_CUDA_SCAN");
+}
+
 TEST_P(CudaStorageRounded, GivesTheSameBitsEachTime) {
   indrnn_cuda_register();
   Case each = case_of(GetParam());
