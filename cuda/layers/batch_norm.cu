@@ -4,12 +4,12 @@
 // (Ioffe & Szegedy 2015.) Forward reads x for the statistics and again to scale it; backward reads dy and x for the two
 // sums and again for dx. Statistics are joined pairwise from means and sums of squares (Chan, Golub & LeVeque 1979).
 #include <cmath>
-#include <type_traits>
 #include <vector>
 
 #include "device/column_sums.cuh"
 #include "device/load_ahead.cuh"
 #include "device/moments.cuh"
+#include "device/ragged.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
 #include "layers/layer.hpp"
@@ -40,20 +40,6 @@ struct NormMemory {
     constant = x_factor + features;
   }
 };
-
-// ragged: there are lengths. Known when compiled, so that no question stands between two loads where there are none.
-template <bool ragged>
-__device__ bool is_real_row(const Rows& rows, std::int64_t row) {
-  if constexpr (!ragged) return true;
-  const std::int64_t t = row / rows.batch;
-  return t < valid_steps(rows, row - t * rows.batch);
-}
-
-// use(std::true_type or std::false_type)
-template <class Use>
-void choose_ragged(const Rows& rows, const Use& use) {
-  rows.lengths == nullptr ? use(std::false_type{}) : use(std::true_type{});
-}
 
 template <class S, bool ragged>
 struct RealRows {
