@@ -76,6 +76,9 @@ TEST(CudaLayerSums, OfManyBlocksAreTheCpus) {
                     .batch = 3,
                     .lengths = lengths};
     expect_same(run_case(each, "cuda"), run_case(each, "cpu"), 1e-11);
+    Case mean = each;
+    mean.layers = {nn::TimeDifference{}, nn::MeanOverTime{}};
+    expect_same(run_case(mean, "cuda"), run_case(mean, "cpu"), 1e-11);
   }
 }
 
