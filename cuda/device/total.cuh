@@ -10,16 +10,17 @@
 namespace indrnn::cuda {
 
 inline constexpr int total_threads = 256;
-inline constexpr std::int64_t most_total_blocks = 256;
+inline constexpr std::int64_t most_total_blocks = 1024;
 inline constexpr std::size_t total_bytes = most_total_blocks * sizeof(double);  // scratch
 
-// term(i): the double of number i.
+// term(i): the double of number i. A term with start() has it called once in each thread.
 template <class Term>
 __global__ void __launch_bounds__(total_threads, 4)  // at least so many blocks, or it spills
     add_run(std::int64_t count, std::int64_t per_block, Term term, double* partial) {
   const std::int64_t first = blockIdx.x * per_block;
   const std::int64_t end = first + per_block < count ? first + per_block : count;
   double sum = 0.0;
+  if constexpr (requires { term.start(); }) term.start();
 #pragma unroll 4
   for (std::int64_t i = first + threadIdx.x; i < end; i += total_threads) sum += term(i);
   sum = block_sum<total_threads>(sum);
@@ -29,7 +30,10 @@ __global__ void __launch_bounds__(total_threads, 4)  // at least so many blocks,
 // finish(total), in one thread.
 template <class Finish>
 __global__ void __launch_bounds__(total_threads) join_runs(int blocks, Finish finish, const double* partial) {
-  const double mine = static_cast<int>(threadIdx.x) < blocks ? load(partial + threadIdx.x) : 0.0;
+  double mine = 0.0;
+#pragma unroll 4
+  for (int block = static_cast<int>(threadIdx.x); block < blocks; block += total_threads)
+    mine += load(partial + block);
   const double total = block_sum<total_threads>(mine);
   if (threadIdx.x == 0) finish(total);
 }

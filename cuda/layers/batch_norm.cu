@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "device/column_sums.cuh"
+#include "device/load_ahead.cuh"
 #include "device/moments.cuh"
+#include "device/ragged.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
 #include "layers/layer.hpp"
@@ -39,19 +41,19 @@ struct NormMemory {
   }
 };
 
-template <class S>
+template <class S, bool ragged>
 struct RealRows {
-  using T = Compute<S>;
+  struct Element {
+    S x;
+    bool real;
+  };
   const S* x;
   Rows rows;
-  __device__ bool is_real(std::int64_t row) const {
-    if (rows.lengths == nullptr) return true;
-    const std::int64_t t = row / rows.batch;
-    return t < valid_steps(rows, row - t * rows.batch);
+  __device__ Element read(std::int64_t row, std::int64_t column) const {
+    return {load<S>(x + row * rows.features + column), is_real_row<ragged>(rows, row)};
   }
-  __device__ T at(std::int64_t row, std::int64_t column) const {
-    return load(x + row * rows.features + column);
-  }
+  __device__ bool is_real(const Element& element) const { return !ragged || element.real; }
+  __device__ Compute<S> number(const Element& element) const { return widen(element.x); }
 };
 
 // From mean and variance of one feature to what the passes need; the running statistics follow in training.
@@ -134,24 +136,25 @@ struct Normalize {
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t f = column % features;
     const T center = load_constant(mean + f), a = load_constant(scale + f), b = load_constant(bias + f);
-#pragma unroll 8
-    for (std::int64_t t = first; t < end; ++t)
-      store(y + t * columns + column, (load(x + t * columns + column) - center) * a + b);
+    load_ahead<steps_ahead>(
+        first, end, 1, [&](std::int64_t t) { return load<S>(x + t * columns + column); },
+        [&](std::int64_t t, S value) { store(y + t * columns + column, (widen(value) - center) * a + b); });
   }
 };
 
 // Sums of dy and dy (x - mean) over the real rows.
-template <class S>
+template <class S, bool ragged>
 struct GradientTerm {
   using T = Compute<S>;
-  RealRows<S> x;
-  const S* dy;
+  const S *dy, *x;
   const T* mean;
+  Rows rows;
   __device__ void operator()(std::int64_t row, std::int64_t column, T* sums) const {
-    if (!x.is_real(row)) return;
-    const T gradient = load(dy + row * x.rows.features + column);
-    sums[0] += gradient;
-    sums[1] += gradient * (x.at(row, column) - load_constant(mean + column));
+    const std::int64_t at = row * rows.features + column;
+    const T gradient = load(dy + at), difference = load(x + at) - load_constant(mean + column);
+    const bool real = is_real_row<ragged>(rows, row);
+    sums[0] += real ? gradient : T(0);
+    sums[1] += real ? gradient * difference : T(0);
   }
 };
 
@@ -200,11 +203,19 @@ struct NormGradient {
     const std::int64_t valid = valid_steps(rows, sample);
     const T a = load_constant(m.dy_factor + f), b = load_constant(m.x_factor + f);
     const T c = load_constant(m.constant + f), mean = load_constant(m.mean + f);
-#pragma unroll 4
-    for (std::int64_t t = first; t < end; ++t) {
-      const std::int64_t at = t * stride + column;
-      store(dx + at, t < valid ? a * load(dy + at) + (b * (load(x + at) - mean) + c) : T(0));
-    }
+    struct Step {
+      S dy, x;
+    };
+    load_ahead<steps_ahead>(
+        first, end, 1,
+        [&](std::int64_t t) -> Step {
+          const std::int64_t at = t * stride + column;
+          return t < valid ? Step{load<S>(dy + at), load<S>(x + at)} : Step{};
+        },
+        [&](std::int64_t t, const Step& step) {
+          store(dx + t * stride + column,
+                t < valid ? a * widen(step.dy) + (b * (widen(step.x) - mean) + c) : T(0));
+        });
   }
 };
 
@@ -249,15 +260,11 @@ class Statistics : public BatchNorm<S> {
                             this->spec_.momentum,
                             this->spec_.epsilon};
     if (run.ranks != nullptr) {
-      launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
-                        RealRows<S>{run.value(this->node_.inputs[0]), rows}, KeepMoments<T>{set.m},
-                        run.template scratch<double>());
+      find_moments(run, rows, KeepMoments<T>{set.m});
       run.join_moments_of_ranks(1, rows.features, set.m.count);
       launch_columns("batch_norm_of_ranks", run.stream, rows.features, UseKept<T>{set});
     } else if (run.mode().training) {
-      launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
-                        RealRows<S>{run.value(this->node_.inputs[0]), rows}, set,
-                        run.template scratch<double>());
+      find_moments(run, rows, set);
     } else {
       launch_columns("batch_norm_running", run.stream, rows.features, UseRunning<T>{set});
     }
@@ -271,14 +278,27 @@ class Statistics : public BatchNorm<S> {
     const FinishGradient<T> finish{m, run.parameter(this->node_.parameters[0]),
                                    run.parameter_gradient(this->node_.parameters[0]),
                                    run.parameter_gradient(this->node_.parameters[1]), run.ranks == nullptr};
-    launch_column_sums<2, T>("batch_norm_gradient_sums", run.stream, rows.count(), rows.features,
-                             GradientTerm<S>{{x, rows}, dy, m.mean}, finish, run.template scratch<double>());
+    choose_ragged(rows, [&](auto ragged) {
+      launch_column_sums<2, T>("batch_norm_gradient_sums", run.stream, rows.count(), rows.features,
+                               GradientTerm<S, ragged>{dy, x, m.mean, rows}, finish,
+                               run.template scratch<double>());
+    });
     if (run.ranks != nullptr) {
       run.sum_over_ranks(m.means, 2 * rows.features);
       launch_columns("batch_norm_factors_of_ranks", run.stream, rows.features, SetFactors<T>{finish});
     }
     launch_walk("batch_norm_backward", run.stream, rows,
                 NormGradient<S>{dy, x, run.gradient(this->node_.inputs[0]), m, rows});
+  }
+
+ private:
+  template <class Finish>
+  void find_moments(Run<S>& run, const Rows& rows, const Finish& finish) const {
+    choose_ragged(rows, [&](auto ragged) {
+      launch_moments<T>("batch_norm_statistics", run.stream, rows.count(), rows.features,
+                        RealRows<S, ragged>{run.value(this->node_.inputs[0]), rows}, finish,
+                        run.template scratch<double>());
+    });
   }
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "device/column_sums.cuh"
+#include "device/load_ahead.cuh"
 #include "device/random.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
@@ -70,6 +71,15 @@ struct StepNorm {
   }
 };
 
+constexpr int samples_ahead = 8;
+
+// f(first, end) for runs of samples: their sums are taken in T before they are added in float64.
+template <class F>
+__device__ void for_runs(std::int64_t batch, const F& f) {
+  for (std::int64_t first = 0; first < batch; first += short_run)
+    f(first, first + short_run < batch ? first + short_run : batch);
+}
+
 // Mean, variance and 1 / deviation of each step, from the counts, means and squares that are kept.
 template <class S>
 struct UseKept {
@@ -103,19 +113,32 @@ struct FindStatistics {
             T(1) / std::sqrt(load(n.running_variance + from) + static_cast<T>(n.epsilon)));
       return;
     }
-    double count = 0.0, sum = 0.0, square = 0.0;
+    int real = 0;
+    double sum = 0.0, square = 0.0;
     T shift = T(0);
-#pragma unroll 4
-    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
-      if (!n.is_real(step, sample)) continue;
-      const T value = load(n.x + n.at(step, sample, f));
-      if (count == 0.0) shift = value;  // the first sample's number keeps the sums small
-      const T difference = value - shift;
-      sum += static_cast<double>(difference);
-      square += static_cast<double>(difference * difference);
-      count += 1.0;
-    }
-    const double divisor = count > 0.0 ? count : 1.0;
+    struct Sample {
+      S x;
+      bool real;
+    };
+    for_runs(n.rows.batch, [&](std::int64_t first, std::int64_t end) {
+      T part = T(0), part_of_squares = T(0);
+      load_ahead<samples_ahead>(
+          first, end, 1,
+          [&](std::int64_t sample) -> Sample {
+            return {load<S>(n.x + n.at(step, sample, f)), n.is_real(step, sample)};
+          },
+          [&](std::int64_t, const Sample& each) {
+            const T value = widen(each.x);
+            if (each.real && real == 0) shift = value;  // the first sample's number keeps the sums small
+            const T difference = each.real ? value - shift : T(0);
+            part += difference;
+            part_of_squares += difference * difference;
+            real += each.real ? 1 : 0;
+          });
+      sum += static_cast<double>(part);
+      square += static_cast<double>(part_of_squares);
+    });
+    const double count = real, divisor = real > 0 ? count : 1.0;
     const double mean = static_cast<double>(shift) + sum / divisor;
     const double squares = square - sum * sum / divisor;
     if (f == 0) store(n.m.counts + step, count);
@@ -161,12 +184,21 @@ struct ApplyStatistics {
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t f = column % n.rows.features;
     const T weight = load_constant(n.weight + f), bias = load_constant(n.bias + f);
-#pragma unroll 4
-    for (std::int64_t t = first; t < end; ++t) {
-      const std::int64_t at = t * n.rows.columns() + column, of_step = t * n.rows.features + f;
-      store(y + at,
-            (load(n.x + at) - load(n.m.mean + of_step)) * load(n.m.inverse + of_step) * weight + bias);
-    }
+    struct Step {
+      S x;
+      T mean, inverse;
+    };
+    load_ahead<steps_ahead>(
+        first, end, 1,
+        [&](std::int64_t t) -> Step {
+          const std::int64_t of_step = t * n.rows.features + f;
+          return {load<S>(n.x + t * n.rows.columns() + column), load(n.m.mean + of_step),
+                  load(n.m.inverse + of_step)};
+        },
+        [&](std::int64_t t, const Step& step) {
+          store(y + t * n.rows.columns() + column,
+                (widen(step.x) - step.mean) * step.inverse * weight + bias);
+        });
   }
 };
 
@@ -188,13 +220,21 @@ struct UseGradientSums {
     const T scale = load_constant(n.weight + f) * inverse;
     const T mean_dy = n.training ? static_cast<T>(sum / divisor) : T(0);
     const T mean_product = n.training ? static_cast<T>(product / divisor) : T(0);
-#pragma unroll 4
-    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
-      const std::int64_t at = n.at(step, sample, f);
-      const T normal = (load(n.x + at) - mean) * inverse;
-      store(dx + at,
-            n.is_real(step, sample) ? scale * (load(dy + at) - mean_dy - normal * mean_product) : T(0));
-    }
+    struct Sample {
+      S dy, x;
+      bool real;
+    };
+    load_ahead<samples_ahead>(
+        0, n.rows.batch, 1,
+        [&](std::int64_t sample) -> Sample {
+          const std::int64_t at = n.at(step, sample, f);
+          return {load<S>(dy + at), load<S>(n.x + at), n.is_real(step, sample)};
+        },
+        [&](std::int64_t sample, const Sample& each) {
+          const T normal = (widen(each.x) - mean) * inverse;
+          const T gradient = scale * (widen(each.dy) - mean_dy - normal * mean_product);
+          store(dx + n.at(step, sample, f), each.real ? gradient : T(0));
+        });
   }
 };
 
@@ -208,19 +248,33 @@ struct StepGradient {
     const StepNorm<S>& n = then.n;
     const std::int64_t step = index / n.rows.features, f = index - step * n.rows.features;
     const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
-    double count = 0.0, sum = 0.0, product = 0.0;
-#pragma unroll 4
-    for (std::int64_t sample = 0; sample < n.rows.batch; ++sample) {
-      if (!n.is_real(step, sample)) continue;
-      const std::int64_t at = n.at(step, sample, f);
-      const T gradient = load(then.dy + at);
-      sum += static_cast<double>(gradient);
-      product += static_cast<double>(gradient * ((load(n.x + at) - mean) * inverse));
-      count += 1.0;
-    }
+    int real = 0;
+    double sum = 0.0, product = 0.0;
+    struct Sample {
+      S dy, x;
+      bool real;
+    };
+    for_runs(n.rows.batch, [&](std::int64_t first, std::int64_t end) {
+      T part = T(0), part_of_products = T(0);
+      load_ahead<samples_ahead>(
+          first, end, 1,
+          [&](std::int64_t sample) -> Sample {
+            const std::int64_t at = n.at(step, sample, f);
+            return {load<S>(then.dy + at), load<S>(n.x + at), n.is_real(step, sample)};
+          },
+          [&](std::int64_t, const Sample& each) {
+            const T gradient = each.real ? widen(each.dy) : T(0);
+            const T normal = each.real ? (widen(each.x) - mean) * inverse : T(0);
+            part += gradient;
+            part_of_products += gradient * normal;
+            real += each.real ? 1 : 0;
+          });
+      sum += static_cast<double>(part);
+      product += static_cast<double>(part_of_products);
+    });
     store(n.m.sums + index, sum);
     store(n.m.products + index, product);
-    if (alone) then.use(index, count, sum, product);
+    if (alone) then.use(index, real, sum, product);
   }
 };
 

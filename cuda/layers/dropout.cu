@@ -2,6 +2,7 @@
 // A thread draws the mask of its column and walks time: the mask is never stored.
 #include <vector>
 
+#include "device/load_ahead.cuh"
 #include "device/random.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
@@ -22,9 +23,9 @@ struct MultiplyMask {
     const std::int64_t sample = column / features;
     const bool drop = dropped.happens(dropped.stream(), dropped.row_of(sample), column - sample * features);
     const T factor = drop ? T(0) : kept;
-#pragma unroll 8
-    for (std::int64_t t = first; t < end; ++t)
-      store(y + t * columns + column, load(x + t * columns + column) * factor);
+    load_ahead<steps_ahead>(
+        first, end, 1, [&](std::int64_t t) { return load<S>(x + t * columns + column); },
+        [&](std::int64_t t, S value) { store(y + t * columns + column, widen(value) * factor); });
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "device/load_ahead.cuh"
 #include "device/random.cuh"
 #include "device/walk.cuh"
 #include "device/warp.cuh"
@@ -40,8 +41,10 @@ __global__ void __launch_bounds__(32 * warps)
   const std::int64_t index = load(indices + row);
   const bool inside = index >= 0 && index < num;
   const T scale = inside ? factor.of(index) : T(NAN);
-  for (std::int64_t f = threadIdx.x; f < size; f += 32)
-    store(y + row * size + f, inside ? scale * load(table + index * size + f) : scale);
+  load_ahead<4>(
+      threadIdx.x, size, 32,
+      [&](std::int64_t f) { return inside ? load_constant(table + index * size + f) : T(1); },
+      [&](std::int64_t f, T value) { store(y + row * size + f, scale * value); });
 }
 
 constexpr int threads = 128;

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "device/add.cuh"
+#include "device/load_ahead.cuh"
 #include "executor/runner.hpp"
 
 namespace indrnn::cuda {
@@ -32,11 +33,14 @@ struct JoinPart {
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t sample = column / features, feature = column - sample * features;
     const std::int64_t wide = sample * width + offset + feature;
-#pragma unroll 4
-    for (std::int64_t t = first; t < end; ++t) {
-      const std::int64_t part_at = t * batch * features + column, whole_at = t * batch * width + wide;
-      store(to + (split ? part_at : whole_at), load(from + (split ? whole_at : part_at)));
-    }
+    const std::int64_t part_stride = batch * features, whole_stride = batch * width;
+    const S* read = from + (split ? wide : column);
+    S* write = to + (split ? column : wide);
+    const std::int64_t read_stride = split ? whole_stride : part_stride;
+    const std::int64_t write_stride = split ? part_stride : whole_stride;
+    load_ahead<steps_ahead>(
+        first, end, 1, [&](std::int64_t t) { return load<S>(read + t * read_stride); },
+        [&](std::int64_t t, S value) { store<S>(write + t * write_stride, value); });
   }
 };
 

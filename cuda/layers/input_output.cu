@@ -3,6 +3,7 @@
 // sequence's length never enters: inputs and output gradients are zero there, and so are outputs.
 #include <vector>
 
+#include "device/load_ahead.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
 
@@ -34,11 +35,10 @@ struct Convert {
   Rows rows;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const std::int64_t valid = valid_steps(rows, column / rows.features), stride = rows.columns();
-#pragma unroll 8
-    for (std::int64_t t = first; t < end; ++t) {
-      const std::int64_t at = t * stride + column;
-      store(to + at, t < valid ? load(from + at) : Compute<From>(0));
-    }
+    load_ahead<steps_ahead>(
+        first, end, 1,
+        [&](std::int64_t t) { return t < valid ? load<From>(from + t * stride + column) : From{}; },
+        [&](std::int64_t t, From value) { store(to + t * stride + column, widen(value)); });
   }
 };
 

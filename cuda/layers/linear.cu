@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "device/column_sums.cuh"
+#include "device/load_ahead.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
 
@@ -17,9 +18,9 @@ struct AddBias {
   std::int64_t columns, features;
   __device__ void operator()(std::int64_t column, std::int64_t first, std::int64_t end) const {
     const T b = load_constant(bias + column % features);
-#pragma unroll 4
-    for (std::int64_t t = first; t < end; ++t)
-      store(y + t * columns + column, load(y + t * columns + column) + b);
+    load_ahead<steps_ahead>(
+        first, end, 1, [&](std::int64_t t) { return load<S>(y + t * columns + column); },
+        [&](std::int64_t t, S value) { store(y + t * columns + column, widen(value) + b); });
   }
 };
 

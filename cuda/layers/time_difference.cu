@@ -2,6 +2,7 @@
 // The state is x_{t-1} and, in one more column, 1 once there is a step before.
 #include <vector>
 
+#include "device/load_ahead.cuh"
 #include "device/walk.cuh"
 #include "executor/runner.hpp"
 
@@ -13,8 +14,15 @@ struct Taken {
   const std::uint8_t* resets;  // [steps, B] or nullptr
   template <class T>
   __device__ bool at(const T* state, std::int64_t sample, std::int64_t t) const {
-    if (resets != nullptr && load_constant(resets + t * rows.batch + sample) != 0) return false;
-    return t > 0 || load(state + sample * (rows.features + 1) + rows.features) > T(0);
+    return reset(sample, t) == 0 && (t > 0 || begun(state, sample));
+  }
+  __device__ std::uint8_t reset(std::int64_t sample, std::int64_t t) const {
+    return resets == nullptr ? std::uint8_t{0} : load_constant(resets + t * rows.batch + sample);
+  }
+  // Whether there was a step before the window.
+  template <class T>
+  __device__ bool begun(const T* state, std::int64_t sample) const {
+    return load(state + sample * (rows.features + 1) + rows.features) > T(0);
   }
 };
 
@@ -76,13 +84,25 @@ struct DifferenceGradient {
     const std::int64_t valid = valid_steps(rows, sample);
     for (std::int64_t t = valid; t < rows.steps; ++t) store(dx + t * stride + column, T(0));
     if (valid == 0) return;
+    struct Step {
+      S dy;
+      std::uint8_t reset;
+    };
+    const bool begun = taken.begun(before, sample);
     T later = load(state_gradient + column + sample);
-#pragma unroll 4
-    for (std::int64_t t = valid - 1; t >= 0; --t) {
-      const T gradient = taken.at(before, sample, t) ? load(dy + t * stride + column) : T(0);
-      store(dx + t * stride + column, gradient + later);
-      later = -gradient;
-    }
+    // Counted from the end: `back` 0 is the last real step.
+    load_ahead<16>(
+        0, valid, 1,
+        [&](std::int64_t back) -> Step {
+          const std::int64_t t = valid - 1 - back;
+          return {load<S>(dy + t * stride + column), taken.reset(sample, t)};
+        },
+        [&](std::int64_t back, const Step& step) {
+          const std::int64_t t = valid - 1 - back;
+          const T gradient = step.reset == 0 && (t > 0 || begun) ? widen(step.dy) : T(0);
+          store(dx + t * stride + column, gradient + later);
+          later = -gradient;
+        });
     store(state_gradient + column + sample, later);
     if (column - sample * rows.features == 0) {
       store(state_gradient + sample * (rows.features + 1) + rows.features, T(0));

@@ -14,13 +14,15 @@ struct SquaredError {
   T* gradient;
   std::int64_t features;
   RowCount count;
+  T factor = 0;
+
+  __device__ void start() {
+    if (gradient != nullptr) factor = static_cast<T>(2.0 * count.scale(static_cast<double>(features)));
+  }
   __device__ double operator()(std::int64_t i) const {
     const bool counts = mask == nullptr || load(mask + i / features) != 0;
     const T difference = counts ? load(prediction + i) - load(target + i) : T(0);
-    if (gradient != nullptr) {
-      const T factor = static_cast<T>(2.0 * count.scale(static_cast<double>(features)));
-      store(gradient + i, difference * factor);
-    }
+    if (gradient != nullptr) store(gradient + i, difference * factor);
     return static_cast<double>(difference) * static_cast<double>(difference);
   }
 };

@@ -18,6 +18,7 @@ __global__ void __launch_bounds__(update_threads)
                      end = load_constant(&blocks[blockIdx.y].end);
   const bool decayed =
       load_constant(reinterpret_cast<const unsigned char*>(&blocks[blockIdx.y].decayed)) != 0;
+  if (begin + blockIdx.x * std::int64_t{update_threads} >= end) return;  // the grid fits the longest block
   update.start();
   for (std::int64_t i = begin + blockIdx.x * std::int64_t{update_threads} + threadIdx.x; i < end;
        i += std::int64_t{gridDim.x} * update_threads)

@@ -69,6 +69,22 @@ TEST_P(CudaLayers, AreTheCpusOverManySteps) {
   if (each.resets) expect_as_cpu(each);
 }
 
+// Rows for more blocks of sums than eight for each lane of the kernel that joins them.
+TEST(CudaLayerSums, OfManyBlocksAreTheCpus) {
+  indrnn_cuda_register();
+  for (bool lengths : {false, true}) {
+    const Case each{.name = "norms",
+                    .layers = {nn::BatchNorm{}, nn::Linear{.size = 3}, nn::LayerNorm{}},
+                    .time_steps = lengths ? 5501 : 1201,
+                    .batch = 3,
+                    .lengths = lengths};
+    expect_same(run_case(each, "cuda"), run_case(each, "cpu"), 1e-11);
+    Case mean = each;
+    mean.layers = {nn::TimeDifference{}, nn::MeanOverTime{}};
+    expect_same(run_case(mean, "cuda"), run_case(mean, "cpu"), 1e-11);
+  }
+}
+
 TEST_P(CudaLayers, NothingToDoIsFine) {
   for (auto [time_steps, batch] : {std::pair{0, 3}, std::pair{4, 0}}) {
     expect_as_cpu(
