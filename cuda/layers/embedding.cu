@@ -1,8 +1,8 @@
 // y = factor[index] table[index];  dtable[index] += factor[index] dy, where factor is 1 unless rows are dropped.
 //
-// Backward without atomics: a block takes one row of the table and one run of the batch's rows, looks through its indices
-// and adds the rows that are its own, in order. Few table rows leave room for many runs, whose sums a second kernel joins
-// in order. An index outside the table, which only arrays on the device can hold unseen, gives NaN and no gradient.
+// Backward without atomics: a block takes one row of the table, some features and one run of the batch's rows, looks
+// through its indices and adds the rows that are its own, in order. Few table rows leave room for many runs, whose sums a
+// second kernel joins in order. An index outside the table, which only arrays on the device can hold unseen, gives NaN and no gradient.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -48,13 +48,39 @@ __global__ void __launch_bounds__(32 * warps)
 }
 
 constexpr int threads = 128;
-constexpr std::int64_t run_rows = 4096;  // of the batch, that one block looks through
+constexpr std::int64_t most_run_rows = 4096,
+                       least_run_rows = 256;  // of the batch, that one block looks through
+constexpr std::int64_t enough_blocks = 2048;  // to fill a device
 constexpr std::int64_t most_partial_bytes = 64 * 1024 * 1024;
 
-std::int64_t count_runs(std::int64_t rows, std::int64_t table_bytes) {
+// As many as fill a device, if that leaves each enough to do; with a table of many rows, as few as end in time.
+std::int64_t count_runs(std::int64_t rows, std::int64_t num, std::int64_t table_bytes) {
+  const std::int64_t filling =
+      std::min(divide_up(rows, least_run_rows), enough_blocks / std::max<std::int64_t>(1, num));
   const std::int64_t room = most_partial_bytes / std::max<std::int64_t>(1, table_bytes);
-  return std::clamp<std::int64_t>(divide_up(rows, run_rows), 1,
+  return std::clamp<std::int64_t>(std::max(divide_up(rows, most_run_rows), filling), 1,
                                   std::max<std::int64_t>(1, std::min<std::int64_t>(room, 65535)));
+}
+
+// The threads of a block for which `found` holds, in order, in a list that all of them read; returns how many. Every thread
+// of the block must come here.
+__device__ inline int list_threads(bool found, int* list) {
+  unsigned* words = shared_array<unsigned, threads / 32, struct FoundThreads>();
+  const unsigned bits = __ballot_sync(whole_warp, found);
+  const unsigned warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  __syncthreads();  // the list before may still be read
+  if (lane == 0) words[warp] = bits;
+  __syncthreads();
+  int before = __popc(bits & ((1u << lane) - 1)), count = 0;
+#pragma unroll
+  for (unsigned each = 0; each < threads / 32; ++each) {
+    const int in_warp = __popc(words[each]);
+    if (each < warp) before += in_warp;
+    count += in_warp;
+  }
+  if (found) list[before] = static_cast<int>(threadIdx.x);
+  __syncthreads();
+  return count;
 }
 
 template <class S>
@@ -72,42 +98,32 @@ struct EmbeddingGradient {
 template <class S>
 __global__ void __launch_bounds__(threads) embedding_backward(EmbeddingGradient<S> g) {
   using T = Compute<S>;
-  // A bit for each row that is this block's.
-  unsigned* own = shared_array<unsigned, threads / 32, struct OwnRows>();
+  int* own = shared_array<int, threads, struct OwnRows>();
   const std::int64_t index = blockIdx.x;
   const std::int64_t first = blockIdx.y * g.per_run;
   const std::int64_t end = first + g.per_run < g.rows.count() ? first + g.per_run : g.rows.count();
-  const T factor = g.factor.of(index);
-  // Features in turns of one for each thread; most tables need one turn.
-  for (std::int64_t turn = 0; turn < g.size; turn += threads) {
-    const std::int64_t f = turn + threadIdx.x;
-    double sum = 0.0;
-    for (std::int64_t start = first; start < end; start += threads) {
-      const std::int64_t row = start + threadIdx.x;
-      bool mine = row < end && load(g.indices + row) == index;
-      if (mine && g.rows.lengths != nullptr) {
-        const std::int64_t t = row / g.rows.batch;
-        mine = t < valid_steps(g.rows, row - t * g.rows.batch);
-      }
-      const unsigned bits = __ballot_sync(whole_warp, mine);
-      __syncthreads();  // the turn before may still read
-      if (threadIdx.x % 32 == 0) own[threadIdx.x / 32] = bits;
-      __syncthreads();
-      for (int word = 0; word < threads / 32 && f < g.size; ++word) {
-        for (unsigned left = own[word]; left != 0; left &= left - 1) {
-          const std::int64_t found = start + word * 32 + __ffs(static_cast<int>(left)) - 1;
-          sum += static_cast<double>(load(g.dy + found * g.size + f));
-        }
-      }
+  const std::int64_t f = std::int64_t{blockIdx.z} * threads + threadIdx.x;
+  double sum = 0.0;
+  for (std::int64_t start = first; start < end; start += threads) {
+    const std::int64_t row = start + threadIdx.x;
+    bool mine = row < end && load(g.indices + row) == index;
+    if (mine && g.rows.lengths != nullptr) {
+      const std::int64_t t = row / g.rows.batch;
+      mine = t < valid_steps(g.rows, row - t * g.rows.batch);
     }
+    const int found = list_threads(mine, own);
     if (f >= g.size) continue;
-    const T total = factor * static_cast<T>(sum);
-    if (gridDim.y == 1) {
-      T* to = g.gradient + index * g.size + f;
-      store(to, load(to) + total);
-    } else {
-      store(g.partial + (blockIdx.y * std::int64_t{gridDim.x} + index) * g.size + f, total);
-    }
+    load_ahead<8>(
+        0, found, 1, [&](std::int64_t i) { return load_once(g.dy + (start + own[i]) * g.size + f); },
+        [&](std::int64_t, S term) { sum += static_cast<double>(widen(term)); });
+  }
+  if (f >= g.size) return;
+  const T total = g.factor.of(index) * static_cast<T>(sum);
+  if (gridDim.y == 1) {
+    T* to = g.gradient + index * g.size + f;
+    store(to, load(to) + total);
+  } else {
+    store(g.partial + (blockIdx.y * std::int64_t{gridDim.x} + index) * g.size + f, total);
   }
 }
 
@@ -133,7 +149,7 @@ class Embedding : public Runner<S> {
       : Runner<S>(graph, node), p_(read_spec<nn::Embedding>(node.spec, node.path).row_dropout) {}
 
   NodeBytes bytes(const Sizes& sizes, Mode mode) const override {
-    const std::int64_t runs = count_runs(sizes.window_steps * sizes.batch, table_bytes());
+    const std::int64_t runs = count_runs(sizes.window_steps * sizes.batch, num(), table_bytes());
     return {.scratch = mode.keep && runs > 1 ? static_cast<std::size_t>(runs * table_bytes()) : 0};
   }
 
@@ -147,12 +163,12 @@ class Embedding : public Runner<S> {
   void backward(Run<S>& run) const override {
     const Rows rows = run.rows(this->node_.inputs[0]);
     if (rows.count() == 0) return;
-    const std::int64_t runs = count_runs(rows.count(), table_bytes());
+    const std::int64_t runs = count_runs(rows.count(), num(), table_bytes());
     T* gradient = run.parameter_gradient(this->node_.parameters[0]);
     T* partial = run.template scratch<T>();
-    launch({"embedding_backward", dim3(static_cast<unsigned>(num()), static_cast<unsigned>(runs)),
-            dim3(threads), run.stream},
-           embedding_backward<S>,
+    const dim3 blocks(static_cast<unsigned>(num()), static_cast<unsigned>(runs),
+                      static_cast<unsigned>(divide_up(size(), threads)));
+    launch({"embedding_backward", blocks, dim3(threads), run.stream}, embedding_backward<S>,
            EmbeddingGradient<S>{run.indices(this->node_.inputs[0]), run.gradient(this->node_.outputs[0]),
                                 rows, size(), divide_up(rows.count(), runs), factor(run), gradient, partial});
     if (runs == 1) return;

@@ -69,6 +69,20 @@ TEST_P(CudaLayers, AreTheCpusOverManySteps) {
   if (each.resets) expect_as_cpu(each);
 }
 
+// Few rows of the table: several runs of the batch's rows for each, with many of its own, and more features than a block has
+// threads.
+TEST(CudaEmbedding, OfFewRowsIsTheCpus) {
+  indrnn_cuda_register();
+  for (bool lengths : {false, true}) {
+    expect_as_cpu({.name = "few",
+                   .layers = {nn::Embedding{.num = 3, .size = 130}, nn::Recurrence{}, nn::MeanOverTime{}},
+                   .time_steps = 301,
+                   .batch = 3,
+                   .input_size = 1,
+                   .lengths = lengths});
+  }
+}
+
 // Rows for more blocks of sums than eight for each lane of the kernel that joins them.
 TEST(CudaLayerSums, OfManyBlocksAreTheCpus) {
   indrnn_cuda_register();
