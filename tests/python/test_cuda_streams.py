@@ -101,14 +101,17 @@ def test_producers_in_a_thread_leave_a_capture_alone():
     def predict():
         try:
             while not stop.is_set():
-                ByDLPack(y)
                 net.forward(ByDLPack(y))
         except Exception as error:
             failures.append(error)
 
     def steps(each):
         step = ie.cuda.CapturedStep(ie.optim.SGD(each, lr=0.0), "mean_squared_error")
-        return [step(x, y)[0] for _ in range(20)]
+        losses = []
+        for first_sample in range(40):  # each is captured anew
+            each.set_first_sample(first_sample)
+            losses += [step(x, y)[0] for _ in range(2)]
+        return losses
 
     thread = threading.Thread(target=predict)
     thread.start()
