@@ -114,15 +114,14 @@ def copy_bandwidth(shape: tuple[int, int, int], repeats: int) -> float:
     x = ie.to_device(np.zeros(shape, np.float32), net)
     y, behind = ie.to_device(np.zeros(shape, np.float32), net), ie.to_device(np.zeros(1), net)
 
-    def copy(times: int) -> None:
-        for _ in range(times):
-            net.forward(x, out=y)
+    def seconds_of(calls: int) -> float:
+        def copy() -> None:
+            for _ in range(calls):
+                net.forward(x, out=y)
 
-    few, many = (
-        median_seconds(lambda times=times: copy(times), behind.numpy, repeats)
-        for times in (FEW, MANY)
-    )
-    return 4 * x.nbytes / ((many - few) / (MANY - FEW))
+        return median_seconds(copy, behind.numpy, repeats)
+
+    return 4 * x.nbytes * (MANY - FEW) / (seconds_of(MANY) - seconds_of(FEW))
 
 
 def measure(tiny: bool) -> dict[str, Any]:
