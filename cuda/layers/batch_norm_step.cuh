@@ -210,6 +210,15 @@ struct UseGradientSums {
   StepNorm<S> n;
   const S* dy;
   S* dx;
+
+  struct Sample {
+    S dy, x;
+    bool real;
+  };
+  __device__ Sample read(std::int64_t step, std::int64_t sample, std::int64_t f) const {
+    const std::int64_t at = n.at(step, sample, f);
+    return {load<S>(dy + at), load<S>(n.x + at), n.is_real(step, sample)};
+  }
   __device__ void operator()(std::int64_t index) const {
     use(index, load(n.m.counts + index / n.rows.features), load(n.m.sums + index),
         load(n.m.products + index));
@@ -221,16 +230,8 @@ struct UseGradientSums {
     const T scale = load_constant(n.weight + f) * inverse;
     const T mean_dy = n.training ? static_cast<T>(sum / divisor) : T(0);
     const T mean_product = n.training ? static_cast<T>(product / divisor) : T(0);
-    struct Sample {
-      S dy, x;
-      bool real;
-    };
     load_ahead<samples_ahead>(
-        0, n.rows.batch, 1,
-        [&](std::int64_t sample) -> Sample {
-          const std::int64_t at = n.at(step, sample, f);
-          return {load<S>(dy + at), load<S>(n.x + at), n.is_real(step, sample)};
-        },
+        0, n.rows.batch, 1, [&](std::int64_t sample) { return read(step, sample, f); },
         [&](std::int64_t sample, const Sample& each) {
           const T normal = (widen(each.x) - mean) * inverse;
           const T gradient = scale * (widen(each.dy) - mean_dy - normal * mean_product);
@@ -251,19 +252,11 @@ struct StepGradient {
     const T mean = load(n.m.mean + index), inverse = load(n.m.inverse + index);
     int real = 0;
     double sum = 0.0, product = 0.0;
-    struct Sample {
-      S dy, x;
-      bool real;
-    };
     for_runs(n.rows.batch, [&](std::int64_t first, std::int64_t end) {
       T part = T(0), part_of_products = T(0);
       load_ahead<samples_ahead>(
-          first, end, 1,
-          [&](std::int64_t sample) -> Sample {
-            const std::int64_t at = n.at(step, sample, f);
-            return {load<S>(then.dy + at), load<S>(n.x + at), n.is_real(step, sample)};
-          },
-          [&](std::int64_t, const Sample& each) {
+          first, end, 1, [&](std::int64_t sample) { return then.read(step, sample, f); },
+          [&](std::int64_t, const typename UseGradientSums<S>::Sample& each) {
             const T gradient = each.real ? widen(each.dy) : T(0);
             const T normal = each.real ? (widen(each.x) - mean) * inverse : T(0);
             part += gradient;

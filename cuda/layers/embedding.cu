@@ -2,12 +2,14 @@
 //
 // Backward without atomics: a block takes one row of the table, some features and one run of the batch's rows, looks
 // through its indices and adds the rows that are its own, in order. Few table rows leave room for many runs, whose sums a
-// second kernel joins in order. An index outside the table, which only arrays on the device can hold unseen, gives NaN and no gradient.
+// second kernel joins in order. An index outside the table, which only arrays on the device can hold unseen, gives NaN and
+// no gradient.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "device/load_ahead.cuh"
+#include "device/ragged.cuh"
 #include "device/random.cuh"
 #include "device/walk.cuh"
 #include "device/warp.cuh"
@@ -48,8 +50,8 @@ __global__ void __launch_bounds__(32 * warps)
 }
 
 constexpr int threads = 128;
-constexpr std::int64_t most_run_rows = 4096,
-                       least_run_rows = 256;  // of the batch, that one block looks through
+// Of the batch, that one block looks through.
+constexpr std::int64_t most_run_rows = 4096, least_run_rows = 256;
 constexpr std::int64_t enough_blocks = 2048;  // to fill a device
 constexpr std::int64_t most_partial_bytes = 64 * 1024 * 1024;
 
@@ -106,11 +108,8 @@ __global__ void __launch_bounds__(threads) embedding_backward(EmbeddingGradient<
   double sum = 0.0;
   for (std::int64_t start = first; start < end; start += threads) {
     const std::int64_t row = start + threadIdx.x;
-    bool mine = row < end && load(g.indices + row) == index;
-    if (mine && g.rows.lengths != nullptr) {
-      const std::int64_t t = row / g.rows.batch;
-      mine = t < valid_steps(g.rows, row - t * g.rows.batch);
-    }
+    const bool mine = row < end && load(g.indices + row) == index &&
+                      (g.rows.lengths == nullptr || is_real_row<true>(g.rows, row));
     const int found = list_threads(mine, own);
     if (f >= g.size) continue;
     load_ahead<8>(

@@ -85,11 +85,8 @@ int device_count() {
 }
 
 Context::Context(int device) : device_(device) {
-  int cache_bytes = 0;
-  check(cudaDeviceGetAttribute(&limits_.multiprocessors, cudaDevAttrMultiProcessorCount, device),
-        "asking what the device has");
-  check(cudaDeviceGetAttribute(&cache_bytes, cudaDevAttrL2CacheSize, device), "asking what the device has");
-  limits_.cache_bytes = cache_bytes;
+  limits_.multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount, device);
+  limits_.cache_bytes = device_attribute(cudaDevAttrL2CacheSize, device);
   stream_ = make_stream();
   crossing_stream_ = make_stream();
   crossing_ = make_event();

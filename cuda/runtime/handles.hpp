@@ -18,6 +18,12 @@ inline int current_device() {
   return device;
 }
 
+inline int device_attribute(cudaDeviceAttr attribute, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, attribute, device), "asking what the device has");
+  return value;
+}
+
 // A handle with what frees it; its device must be current when it is made, and is when it is freed.
 template <class Handle, cudaError_t (*destroy)(Handle)>
 class Owned {

@@ -26,9 +26,10 @@ struct Described {
 
 bool has(py::handle object, const char* name) { return py::hasattr(object, name); }
 
-std::optional<std::int32_t> dlpack_device_type(py::handle object) {
+std::optional<dlpack::Device> dlpack_place(py::handle object) {
   if (!has(py::type::handle_of(object), "__dlpack_device__")) return std::nullopt;
-  return object.attr("__dlpack_device__")().cast<py::tuple>()[0].cast<std::int32_t>();
+  const auto place = object.attr("__dlpack_device__")().cast<py::tuple>();
+  return dlpack::Device{place[0].cast<std::int32_t>(), place[1].cast<std::int32_t>()};
 }
 
 bool contiguous(const Described& array) {
@@ -64,11 +65,9 @@ Described describe(const dlpack::Tensor& tensor) {
 
 // The capsule is kept as it is: its array lives as long as it does. The producer runs without a hold on the network, whose
 // queue may be captured meanwhile: it is told of the one beside.
-Described from_dlpack(py::handle object, const Argument& argument, DeviceContext& context,
-                      Borrowed::Objects& objects) {
-  const auto place = object.attr("__dlpack_device__")().cast<py::tuple>();
-  if (place[0].cast<std::int32_t>() == dlpack::cuda &&
-      "cuda:" + std::to_string(place[1].cast<std::int32_t>()) != context.device())
+Described from_dlpack(py::handle object, const dlpack::Device& place, const Argument& argument,
+                      DeviceContext& context, Borrowed::Objects& objects) {
+  if (place.type == dlpack::cuda && "cuda:" + std::to_string(place.index) != context.device())
     refuse_place(argument, context);
   const std::shared_ptr<void> current = context.make_current();  // PyTorch refuses on another device
   const auto stream = reinterpret_cast<std::uintptr_t>(context.crossing_stream());
@@ -153,8 +152,8 @@ ConstTensorView checked(const Described& array, const Argument& argument, DType 
 bool is_device_array(py::handle object) {
   if (object.is_none() || py::isinstance<py::array>(object)) return false;
   if (py::isinstance<DeviceArray>(object)) return true;
-  if (const auto type = dlpack_device_type(object))
-    return *type == dlpack::cuda || *type == dlpack::cuda_managed;
+  if (const auto place = dlpack_place(object))
+    return place->type == dlpack::cuda || place->type == dlpack::cuda_managed;
   return has(object, "__cuda_array_interface__");
 }
 
@@ -198,8 +197,9 @@ ConstTensorView DeviceInputs::take(py::handle object, const Argument& argument, 
   }
   objects_.push_back(std::make_shared<py::object>(py::reinterpret_borrow<py::object>(object)));
   try {
-    return ready(dlpack_device_type(object) ? from_dlpack(object, argument, *context, objects_)
-                                            : from_interface(object, argument));
+    const auto place = dlpack_place(object);
+    return ready(place ? from_dlpack(object, *place, argument, *context, objects_)
+                       : from_interface(object, argument));
   } catch (py::error_already_set& error) {
     if (error.matches(PyExc_MemoryError) || !error.matches(PyExc_Exception)) throw;
     const std::string message =
